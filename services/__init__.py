@@ -1,0 +1,1 @@
+"""Five services that meet only in `protos/`; none imports another."""

@@ -1,0 +1,41 @@
+"""Small Postgres pools whose errors carry no row contents."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import asyncpg
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+
+# What asyncpg raises when the server is away, going away or full, as opposed to a wrong statement.
+AWAY: tuple[type[BaseException], ...] = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    OSError,
+    TimeoutError,
+)
+
+
+async def open_pool(
+    dsn: str,
+    size: int,
+    *,
+    application: str,
+    setup: Callable[[Connection], object] | None = None,
+) -> Pool:
+    """Opens a pool of at most `size` connections; it retries nothing, the process restarts instead."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        command_timeout=15,
+        timeout=5,
+        server_settings={"application_name": application, "statement_timeout": "15000"},
+        setup=setup,  # type: ignore[arg-type]
+    )

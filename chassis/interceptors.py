@@ -1,0 +1,117 @@
+"""What every incoming gRPC call passes: credential, deadline, validation, error mapping, trace and log context."""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import protovalidate
+import structlog
+from google.protobuf.message import Message
+from grpc_status import rpc_status
+from opentelemetry import propagate, trace
+
+from chassis.database import AWAY
+from chassis.errors import (
+    FieldViolation,
+    Rejected,
+    ServiceError,
+    Unauthenticated,
+    Unavailable,
+    to_status,
+)
+
+Handler = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
+
+# Probes and tools ask these without a credential; they show nothing of a customer.
+_OPEN = ("/grpc.health.v1.Health/", "/grpc.reflection.")
+
+log = structlog.get_logger(__name__)
+tracer = trace.get_tracer(__name__)
+
+
+def violations_of(message: Message) -> list[FieldViolation]:
+    """Checks a message against the rules in its proto and returns what is wrong, field by field."""
+    return [
+        FieldViolation(
+            ".".join(part.field_name for part in violation.proto.field.elements)
+            if violation.proto.field is not None
+            else "",
+            violation.proto.message,
+        )
+        for violation in protovalidate.collect_violations(message)
+    ]
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Guards one listener; `header` and `secret` are the credential that its callers must bring."""
+
+    def __init__(self, header: str, secret: str, default_deadline_seconds: float) -> None:
+        self._header = header
+        self._secret = secret
+        self._deadline = default_deadline_seconds
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Wraps unary handlers; streams (reflection, health watch) pass as they are."""
+        handler = await continuation(handler_call_details)
+        method = str(handler_call_details.method)
+        if handler is None or handler.unary_unary is None or method.startswith(_OPEN):
+            return handler
+        metadata = {
+            str(key): value if isinstance(value, str) else value.decode("latin-1")
+            for key, value in handler_call_details.invocation_metadata or ()
+        }
+        inner: Handler = handler.unary_unary
+
+        async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            with tracer.start_as_current_span(
+                method.removeprefix("/"), context=propagate.extract(metadata)
+            ):
+                try:
+                    self._authenticate(metadata)
+                    return await self._answer(inner, request, context)
+                except ServiceError as error:
+                    await context.abort_with_status(rpc_status.to_status(to_status(error)))
+                    raise
+
+        return grpc.unary_unary_rpc_method_handler(
+            guarded,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _authenticate(self, metadata: dict[str, str]) -> None:
+        given = metadata.get(self._header, "")
+        if self._secret and not hmac.compare_digest(given.encode(), self._secret.encode()):
+            raise Unauthenticated(
+                f"Send the right value in the metadata entry {self._header}.",
+                metadata={"credential": self._header},
+            )
+
+    async def _answer(
+        self, inner: Handler, request: Any, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> Any:
+        violations = violations_of(request)
+        if violations:
+            raise Rejected("The request has wrong fields.", violations=violations)
+        try:
+            # A caller's own deadline is kept by gRPC; one without a deadline gets ours.
+            remaining = context.time_remaining()
+            async with asyncio.timeout(None if remaining is not None else self._deadline):
+                return await inner(request, context)
+        except ServiceError:
+            raise
+        except AWAY as error:
+            log.warning("dependency away", error=type(error).__name__)
+            raise Unavailable(
+                "The database does not answer.", metadata={"dependency": "database"}
+            ) from error
+        except Exception as error:
+            span = trace.format_trace_id(trace.get_current_span().get_span_context().trace_id)
+            log.exception("call failed")
+            raise ServiceError("This is a fault of ours.", metadata={"trace_id": span}) from error

@@ -1,0 +1,66 @@
+"""Settings that every service has, read once from the environment.
+
+Each service adds its own in a frozen subclass. Nobody else reads the environment. Dapr's own names are
+used where Dapr sets them.
+"""
+
+import sys
+from typing import TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """What any service needs to meet its sidecar, its database and its callers."""
+
+    model_config = SettingsConfigDict(env_prefix="FTE_", frozen=True, extra="ignore")
+
+    database_url: SecretStr = Field(description="Postgres of this service's own role")
+    database_pool_size: int = Field(default=4, ge=1, le=50, description="connections to Postgres")
+    app_port: int = Field(
+        validation_alias="APP_PORT", description="gRPC port that only the sidecar calls"
+    )
+    dapr_grpc_port: int = Field(
+        validation_alias="DAPR_GRPC_PORT", description="the sidecar's gRPC port"
+    )
+    dapr_api_token: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="DAPR_API_TOKEN",
+        description="sent with every call to the sidecar",
+    )
+    app_api_token: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="APP_API_TOKEN",
+        description="wanted of every call from the sidecar",
+    )
+    bind_address: str = Field(default="127.0.0.1", description="where the ports listen")
+    local_grpc_port: int = Field(
+        default=0, description="second gRPC port for callers with an API key; 0 for none"
+    )
+    api_key: SecretStr = Field(
+        default=SecretStr(""), description="wanted of every call to the second port"
+    )
+    reflection: bool = Field(default=True, description="whether gRPC reflection is served")
+    default_deadline_seconds: float = Field(
+        default=10.0, gt=0, description="deadline of a call that brings none"
+    )
+    instance: str = Field(
+        default="local-0", description="name of this replica, stable over restarts"
+    )
+    log_level: str = Field(default="INFO", description="least severe level that is logged")
+
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+
+def load(settings: type[SettingsT]) -> SettingsT:
+    """Reads the environment, or ends the process naming each variable that is missing or wrong."""
+    try:
+        return settings()  # type: ignore[call-arg]  # the environment gives them
+    except ValidationError as error:
+        for problem in error.errors():
+            name = str(problem["loc"][0])
+            variable = name if name.isupper() else f"FTE_{name.upper()}"
+            sys.stderr.write(f"setting {variable}: {problem['msg'].lower()}\n")
+        raise SystemExit(2) from None

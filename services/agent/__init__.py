@@ -1,0 +1,1 @@
+"""The agent: owns conversations, tickets and answers, and hosts the `Customer` actor."""

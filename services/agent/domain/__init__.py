@@ -1,0 +1,1 @@
+"""Pure rules of conversations: no clock, no I/O, no wire format."""

@@ -1,0 +1,167 @@
+"""A turn: one batch of a customer's messages, and what thinking about it staged.
+
+Nothing staged exists before the commit; a void turn leaves nothing behind.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+CustomerId = NewType("CustomerId", UUID)
+ConversationId = NewType("ConversationId", UUID)
+MessageId = NewType("MessageId", UUID)
+TicketId = NewType("TicketId", UUID)
+TurnId = NewType("TurnId", UUID)
+
+
+class Channel(StrEnum):
+    """The way by which customer and company exchange messages."""
+
+    EMAIL = "email"
+    WHATSAPP = "whatsapp"
+    WEB_FORM = "web_form"
+
+
+class Side(StrEnum):
+    """Whether the sender is proved; the two sides of one customer never see each other."""
+
+    VERIFIED = "verified"
+    CLAIMED = "claimed"
+
+
+class Role(StrEnum):
+    """Who speaks."""
+
+    CUSTOMER = "customer"
+    AI = "ai"
+    HUMAN = "human"
+    SYSTEM = "system"
+
+
+class EscalationReason(StrEnum):
+    """Why a person must take over: the closed list that events, tickets and reports use."""
+
+    PRICING_INQUIRY = "pricing_inquiry"
+    REFUND_REQUEST = "refund_request"
+    LEGAL_LANGUAGE = "legal_language"
+    NEGATIVE_SENTIMENT = "negative_sentiment"
+    PROFANITY = "profanity"
+    EXPLICIT_HUMAN_REQUEST = "explicit_human_request"
+    WHATSAPP_HUMAN_KEYWORD = "whatsapp_human_keyword"
+    TWO_FAILED_SEARCHES = "two_failed_searches"
+    WEAK_EVIDENCE = "weak_evidence"
+    MODEL_FAULT = "model_fault"
+    UNSUPPORTED_CLAIM = "unsupported_claim"
+    CONFLICTING_IDENTITY = "conflicting_identity"
+    PROCESSING_FAILURE = "processing_failure"
+
+
+class Urgency(StrEnum):
+    """How soon a person should look."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class InboundText:
+    """One message of the batch: what the customer wrote, and what the form asked beside it."""
+
+    message_id: MessageId
+    channel: Channel
+    content: str
+    accept_time: datetime
+    subject: str = ""
+    category: str = ""
+    priority: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One earlier message of the conversation."""
+
+    message_id: MessageId
+    role: Role
+    channel: Channel
+    content: str
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A batch with all that thinking about it needs; `batch` is of one channel, oldest first."""
+
+    turn_id: TurnId
+    version: int
+    turn_no: int
+    epoch: int
+    begin_count: int
+    customer_id: CustomerId
+    side: Side
+    conversation_id: ConversationId
+    new_conversation: bool
+    batch: tuple[InboundText, ...]
+    due_time: datetime
+    history: tuple[HistoryLine, ...] = ()
+    ticket_id: TicketId | None = None
+    ticket_reference: str = ""
+    ticket_subject: str = ""
+    previous_channel: Channel | None = None
+    display_name: str = ""
+    escalated: bool = False
+
+    @property
+    def channel(self) -> Channel:
+        """The channel of the batch, on which the answer goes."""
+        return self.batch[-1].channel
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """A hand-over to a person."""
+
+    reason: EscalationReason
+    urgency: Urgency
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One tool call with what it cost; `outcome` is ok, refused or failed, `latency_ms` whole milliseconds."""
+
+    name: str
+    arguments: dict[str, object]
+    outcome: str
+    latency_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A knowledge section that an answer rests on, as it was at that moment."""
+
+    section_id: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAnswer:
+    """What the turn staged: a response or an escalation, and the ticket it belongs to.
+
+    `response` is the text before formatting; it is empty when escalating, because the notice is code's.
+    `sentiments` has one score in [-1, 1] for each message of the batch, in its order.
+    """
+
+    ticket_subject: str
+    ticket_category: str
+    ticket_priority: str
+    sentiments: tuple[float, ...]
+    response: str = ""
+    escalation: Escalation | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tokens_used: int = 0
+    latency_ms: int = 0
+    model: str = "offline"
+    sources: tuple[Source, ...] = field(default=())
