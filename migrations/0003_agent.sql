@@ -14,6 +14,7 @@ CREATE TABLE agent.heads (
     failure_count   integer NOT NULL DEFAULT 0,   -- turns of the waiting batch that returned an error
     begin_count     integer NOT NULL DEFAULT 0,   -- turns of the waiting batch that were begun
     conversation_id uuid,
+    conversation_version bigint NOT NULL DEFAULT 0, -- the version at which the active conversation started
     due_time        timestamptz,                  -- absent: nothing waits
     lease_time      timestamptz,                  -- until when a runner is believed alive; absent: no open turn
     merged_into     uuid,
@@ -32,7 +33,6 @@ CREATE TABLE agent.turns (
     message_ids     uuid[] NOT NULL,
     due_time        timestamptz NOT NULL,
     begin_time      timestamptz NOT NULL DEFAULT now(),
-    lease_time      timestamptz NOT NULL,
     cap_time        timestamptz NOT NULL,         -- no lease is renewed past this
     state           text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'committed', 'failed', 'void')),
     end_time        timestamptz,
@@ -78,6 +78,7 @@ CREATE TABLE agent.messages (
     channel             text NOT NULL CHECK (channel IN ('email', 'whatsapp', 'web_form')),
     subject             text NOT NULL DEFAULT '',
     content             text NOT NULL,
+    ticket_id           uuid,                     -- a form's from the start, another's from the commit
     handle_id           uuid,
     inbox_seq           bigint,
     source              bytea,                    -- fte.intake.v1.InboundMessage of an inbound message
@@ -98,6 +99,7 @@ CREATE TABLE agent.messages (
 );
 CREATE INDEX messages_waiting ON agent.messages (customer_id, side, create_time)
     WHERE direction = 'inbound' AND outcome IS NULL;
+CREATE INDEX messages_ticket ON agent.messages (ticket_id, create_time);
 CREATE INDEX messages_conversation ON agent.messages (conversation_id, create_time);
 CREATE INDEX messages_customer ON agent.messages (customer_id, side, create_time DESC);
 
@@ -121,16 +123,6 @@ CREATE TABLE agent.tickets (
 );
 CREATE INDEX tickets_conversation ON agent.tickets (conversation_id);
 CREATE INDEX tickets_status ON agent.tickets (status, create_time);
-
--- Ticket ids that a form was given for a matter that already had a ticket.
-CREATE TABLE agent.ticket_aliases (
-    alias_id    uuid PRIMARY KEY,
-    reference   text NOT NULL,
-    ticket_id   uuid NOT NULL REFERENCES agent.tickets,
-    customer_id uuid NOT NULL,
-    side        text NOT NULL,
-    create_time timestamptz NOT NULL DEFAULT now()
-);
 
 CREATE TABLE agent.escalations (
     escalation_id   uuid PRIMARY KEY,
@@ -263,16 +255,15 @@ GRANT USAGE ON SCHEMA agent TO fte_turn;
 GRANT SELECT ON agent.knowledge_base TO fte_turn;
 GRANT INSERT ON agent.announcements, agent.metric_facts TO fte_turn;
 GRANT SELECT, INSERT, UPDATE ON
-    agent.turns, agent.conversations, agent.messages, agent.tickets, agent.ticket_aliases,
-    agent.escalations, agent.events, agent.send_counters, agent.outbox, agent.dead_letters TO fte_turn;
+    agent.turns, agent.conversations, agent.messages, agent.tickets, agent.escalations, agent.events, agent.send_counters, agent.outbox, agent.dead_letters TO fte_turn;
 GRANT SELECT, UPDATE ON agent.heads TO fte_turn;
 
 DO $$
 DECLARE
     relation text;
 BEGIN
-    FOREACH relation IN ARRAY ARRAY['heads', 'turns', 'conversations', 'messages', 'tickets', 'ticket_aliases',
-                                    'escalations', 'events', 'send_counters', 'outbox', 'dead_letters'] LOOP
+    FOREACH relation IN ARRAY ARRAY['heads', 'turns', 'conversations', 'messages', 'tickets', 'escalations',
+                                    'events', 'send_counters', 'outbox', 'dead_letters'] LOOP
         EXECUTE format('ALTER TABLE agent.%I ENABLE ROW LEVEL SECURITY', relation);
         EXECUTE format('ALTER TABLE agent.%I FORCE ROW LEVEL SECURITY', relation);
         EXECUTE format('CREATE POLICY ledger ON agent.%I TO fte_agent USING (true) WITH CHECK (true)', relation);

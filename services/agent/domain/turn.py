@@ -56,6 +56,7 @@ class EscalationReason(StrEnum):
     UNSUPPORTED_CLAIM = "unsupported_claim"
     CONFLICTING_IDENTITY = "conflicting_identity"
     PROCESSING_FAILURE = "processing_failure"
+    DELIVERY_FAILURE = "delivery_failure"
 
 
 class Urgency(StrEnum):
@@ -78,6 +79,10 @@ class InboundText:
     subject: str = ""
     category: str = ""
     priority: str = ""
+    form_ticket_id: TicketId | None = None
+    form_reference: str = ""
+    sender_name: str = ""
+    status_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ class HistoryLine:
     channel: Channel
     content: str
     create_time: datetime
+    ticket_id: TicketId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from fte.conversation.v1 import sensitivity_pb2 as fte_dot_conversation_dot_v1_d
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!fte/agent/v1/customer_actor.proto\x12\x0c\x66te.agent.v1\x1a\x1b\x62uf/validate/validate.proto\x1a&fte/conversation/v1/conversation.proto\x1a%fte/conversation/v1/sensitivity.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"Q\n\x0c\x41\x63torFailure\x12\x30\n\x06reason\x18\x01 \x01(\x0e\x32 .fte.conversation.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\"*\n\x0c\x42\x65ginRequest\x12\x1a\n\x06runner\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"\x81\x01\n\x0b\x42\x65ginResult\x12\"\n\x04turn\x18\x01 \x01(\x0b\x32\x12.fte.agent.v1.TurnH\x00\x12\x15\n\x0bnothing_due\x18\x02 \x01(\x08H\x00\x12-\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x1a.fte.agent.v1.ActorFailureH\x00\x42\x08\n\x06result\"\xed\x03\n\x04Turn\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07turn_no\x18\x03 \x01(\x03\x12\r\n\x05\x65poch\x18\x04 \x01(\x03\x12\x13\n\x0b\x62\x65gin_count\x18\x05 \x01(\x05\x12\x13\n\x0b\x63ustomer_id\x18\x06 \x01(\t\x12\x0c\n\x04side\x18\x07 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x08 \x01(\t\x12\x18\n\x10new_conversation\x18\t \x01(\x08\x12)\n\x05\x62\x61tch\x18\n \x03(\x0b\x32\x1a.fte.agent.v1.BatchMessage\x12-\n\x07history\x18\x0b \x03(\x0b\x32\x1c.fte.agent.v1.HistoryMessage\x12\x11\n\tticket_id\x18\x0c \x01(\t\x12\x18\n\x10ticket_reference\x18\r \x01(\t\x12\x1c\n\x0eticket_subject\x18\x0e \x01(\tB\x04\xe8\xc8\x18\x01\x12\x36\n\x10previous_channel\x18\x0f \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x1a\n\x0c\x64isplay_name\x18\x10 \x01(\tB\x04\xe8\xc8\x18\x01\x12,\n\x08\x64ue_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tescalated\x18\x12 \x01(\x08\"\xd4\x01\n\x0c\x42\x61tchMessage\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12-\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x15\n\x07subject\x18\x03 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x15\n\x07\x63ontent\x18\x04 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x10\n\x08priority\x18\x06 \x01(\t\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa9\x01\n\x0eHistoryMessage\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12-\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x15\n\x07\x63ontent\x18\x04 \x01(\tB\x04\xe8\xc8\x18\x01\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc1\x01\n\rCommitRequest\x12\x19\n\x07turn_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07turn_no\x18\x03 \x01(\x03\x12\r\n\x05\x65poch\x18\x04 \x01(\x03\x12,\n\x08\x61nswered\x18\x05 \x01(\x0b\x32\x18.fte.agent.v1.TurnAnswerH\x00\x12+\n\x06\x66\x61iled\x18\x06 \x01(\x0b\x32\x19.fte.agent.v1.TurnFailureH\x00\x42\t\n\x07outcome\"\xc7\x02\n\nTurnAnswer\x12\x16\n\x08response\x18\x01 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x1c\n\x0eticket_subject\x18\x02 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x17\n\x0fticket_category\x18\x03 \x01(\t\x12\x17\n\x0fticket_priority\x18\x04 \x01(\t\x12\x32\n\nescalation\x18\x05 \x01(\x0b\x32\x1e.fte.agent.v1.StagedEscalation\x12*\n\ntool_calls\x18\x06 \x03(\x0b\x32\x16.fte.agent.v1.ToolCall\x12\x12\n\nsentiments\x18\x07 \x03(\x01\x12\x13\n\x0btokens_used\x18\x08 \x01(\x03\x12\x12\n\nlatency_ms\x18\t \x01(\x03\x12\r\n\x05model\x18\n \x01(\t\x12%\n\x07sources\x18\x0b \x03(\x0b\x32\x14.fte.agent.v1.Source\"3\n\x10StagedEscalation\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07urgency\x18\x02 \x01(\t\"[\n\x08ToolCall\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1c\n\x0e\x61rguments_json\x18\x02 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\x12\n\nlatency_ms\x18\x04 \x01(\x03\"2\n\x06Source\x12\x12\n\nsection_id\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_hash\x18\x02 \x01(\t\"\x1c\n\x0bTurnFailure\x12\r\n\x05\x65rror\x18\x01 \x01(\t\"\x85\x01\n\x0c\x43ommitResult\x12,\n\tcommitted\x18\x01 \x01(\x0b\x32\x17.fte.agent.v1.CommittedH\x00\x12\x0e\n\x04void\x18\x02 \x01(\x08H\x00\x12-\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x1a.fte.agent.v1.ActorFailureH\x00\x42\x08\n\x06result\"-\n\tCommitted\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x0f\n\x07outcome\x18\x02 \x01(\t\"F\n\rReportRequest\x12\x35\n\x08outcomes\x18\x01 \x03(\x0b\x32\x19.fte.agent.v1.SendOutcomeB\x08\xbaH\x05\x92\x01\x02\x08\x01\"Y\n\x0bSendOutcome\x12\x1b\n\toutbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x18\n\x07outcome\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x13\n\x0bprovider_id\x18\x03 \x01(\t\"Y\n\x0cReportResult\x12\x10\n\x06stored\x18\x01 \x01(\x08H\x00\x12-\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1a.fte.agent.v1.ActorFailureH\x00\x42\x08\n\x06result\"\x9b\x02\n\x08Snapshot\x12\x16\n\x0eschema_version\x18\x01 \x01(\x05\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x17\n\x0f\x63onversation_id\x18\x03 \x01(\t\x12.\n\x08messages\x18\x04 \x03(\x0b\x32\x1c.fte.agent.v1.HistoryMessage\x12\x11\n\tticket_id\x18\x05 \x01(\t\x12\x18\n\x10ticket_reference\x18\x06 \x01(\t\x12\x1c\n\x0eticket_subject\x18\x07 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x35\n\x0f\x63hannel_history\x18\x08 \x03(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\r\n\x05owner\x18\t \x01(\t\x12\x0c\n\x04mood\x18\n \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!fte/agent/v1/customer_actor.proto\x12\x0c\x66te.agent.v1\x1a\x1b\x62uf/validate/validate.proto\x1a&fte/conversation/v1/conversation.proto\x1a%fte/conversation/v1/sensitivity.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"Q\n\x0c\x41\x63torFailure\x12\x30\n\x06reason\x18\x01 \x01(\x0e\x32 .fte.conversation.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\"*\n\x0c\x42\x65ginRequest\x12\x1a\n\x06runner\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"\x81\x01\n\x0b\x42\x65ginResult\x12\"\n\x04turn\x18\x01 \x01(\x0b\x32\x12.fte.agent.v1.TurnH\x00\x12\x15\n\x0bnothing_due\x18\x02 \x01(\x08H\x00\x12-\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x1a.fte.agent.v1.ActorFailureH\x00\x42\x08\n\x06result\"\xed\x03\n\x04Turn\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07turn_no\x18\x03 \x01(\x03\x12\r\n\x05\x65poch\x18\x04 \x01(\x03\x12\x13\n\x0b\x62\x65gin_count\x18\x05 \x01(\x05\x12\x13\n\x0b\x63ustomer_id\x18\x06 \x01(\t\x12\x0c\n\x04side\x18\x07 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x08 \x01(\t\x12\x18\n\x10new_conversation\x18\t \x01(\x08\x12)\n\x05\x62\x61tch\x18\n \x03(\x0b\x32\x1a.fte.agent.v1.BatchMessage\x12-\n\x07history\x18\x0b \x03(\x0b\x32\x1c.fte.agent.v1.HistoryMessage\x12\x11\n\tticket_id\x18\x0c \x01(\t\x12\x18\n\x10ticket_reference\x18\r \x01(\t\x12\x1c\n\x0eticket_subject\x18\x0e \x01(\tB\x04\xe8\xc8\x18\x01\x12\x36\n\x10previous_channel\x18\x0f \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x1a\n\x0c\x64isplay_name\x18\x10 \x01(\tB\x04\xe8\xc8\x18\x01\x12,\n\x08\x64ue_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tescalated\x18\x12 \x01(\x08\"\xb9\x02\n\x0c\x42\x61tchMessage\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12-\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x15\n\x07subject\x18\x03 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x15\n\x07\x63ontent\x18\x04 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x10\n\x08priority\x18\x06 \x01(\t\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x66orm_ticket_id\x18\x08 \x01(\t\x12\x16\n\x0e\x66orm_reference\x18\t \x01(\t\x12\x19\n\x0bsender_name\x18\n \x01(\tB\x04\xe8\xc8\x18\x01\x12\x18\n\nstatus_url\x18\x0b \x01(\tB\x04\xe8\xc8\x18\x02\"\xbc\x01\n\x0eHistoryMessage\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12-\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x15\n\x07\x63ontent\x18\x04 \x01(\tB\x04\xe8\xc8\x18\x01\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tticket_id\x18\x06 \x01(\t\"\xc1\x01\n\rCommitRequest\x12\x19\n\x07turn_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07turn_no\x18\x03 \x01(\x03\x12\r\n\x05\x65poch\x18\x04 \x01(\x03\x12,\n\x08\x61nswered\x18\x05 \x01(\x0b\x32\x18.fte.agent.v1.TurnAnswerH\x00\x12+\n\x06\x66\x61iled\x18\x06 \x01(\x0b\x32\x19.fte.agent.v1.TurnFailureH\x00\x42\t\n\x07outcome\"\xc7\x02\n\nTurnAnswer\x12\x16\n\x08response\x18\x01 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x1c\n\x0eticket_subject\x18\x02 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x17\n\x0fticket_category\x18\x03 \x01(\t\x12\x17\n\x0fticket_priority\x18\x04 \x01(\t\x12\x32\n\nescalation\x18\x05 \x01(\x0b\x32\x1e.fte.agent.v1.StagedEscalation\x12*\n\ntool_calls\x18\x06 \x03(\x0b\x32\x16.fte.agent.v1.ToolCall\x12\x12\n\nsentiments\x18\x07 \x03(\x01\x12\x13\n\x0btokens_used\x18\x08 \x01(\x03\x12\x12\n\nlatency_ms\x18\t \x01(\x03\x12\r\n\x05model\x18\n \x01(\t\x12%\n\x07sources\x18\x0b \x03(\x0b\x32\x14.fte.agent.v1.Source\"3\n\x10StagedEscalation\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07urgency\x18\x02 \x01(\t\"[\n\x08ToolCall\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1c\n\x0e\x61rguments_json\x18\x02 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\x12\n\nlatency_ms\x18\x04 \x01(\x03\"2\n\x06Source\x12\x12\n\nsection_id\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_hash\x18\x02 \x01(\t\"\x1c\n\x0bTurnFailure\x12\r\n\x05\x65rror\x18\x01 \x01(\t\"\x85\x01\n\x0c\x43ommitResult\x12,\n\tcommitted\x18\x01 \x01(\x0b\x32\x17.fte.agent.v1.CommittedH\x00\x12\x0e\n\x04void\x18\x02 \x01(\x08H\x00\x12-\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x1a.fte.agent.v1.ActorFailureH\x00\x42\x08\n\x06result\"-\n\tCommitted\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x0f\n\x07outcome\x18\x02 \x01(\t\"F\n\rReportRequest\x12\x35\n\x08outcomes\x18\x01 \x03(\x0b\x32\x19.fte.agent.v1.SendOutcomeB\x08\xbaH\x05\x92\x01\x02\x08\x01\"Y\n\x0bSendOutcome\x12\x1b\n\toutbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x18\n\x07outcome\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x13\n\x0bprovider_id\x18\x03 \x01(\t\"Y\n\x0cReportResult\x12\x10\n\x06stored\x18\x01 \x01(\x08H\x00\x12-\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1a.fte.agent.v1.ActorFailureH\x00\x42\x08\n\x06result\"\xb1\x02\n\x08Snapshot\x12\x16\n\x0eschema_version\x18\x01 \x01(\x05\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x17\n\x0f\x63onversation_id\x18\x03 \x01(\t\x12+\n\x05lines\x18\x04 \x03(\x0b\x32\x1c.fte.agent.v1.HistoryMessage\x12-\n\x07tickets\x18\x05 \x03(\x0b\x32\x1c.fte.agent.v1.SnapshotTicket\x12.\n\x08\x63hannels\x18\x06 \x03(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x0c\n\x04mood\x18\x07 \x01(\x01\x12\x12\n\nmood_count\x18\x08 \x01(\x03\x12\x35\n\x11last_message_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x0eSnapshotTicket\x12\x11\n\tticket_id\x18\x01 \x01(\t\x12\x11\n\treference\x18\x02 \x01(\t\x12\x15\n\x07subject\x18\x03 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x11\n\tescalated\x18\x04 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,6 +45,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHMESSAGE'].fields_by_name['subject']._serialized_options = b'\350\310\030\001'
   _globals['_BATCHMESSAGE'].fields_by_name['content']._loaded_options = None
   _globals['_BATCHMESSAGE'].fields_by_name['content']._serialized_options = b'\350\310\030\001'
+  _globals['_BATCHMESSAGE'].fields_by_name['sender_name']._loaded_options = None
+  _globals['_BATCHMESSAGE'].fields_by_name['sender_name']._serialized_options = b'\350\310\030\001'
+  _globals['_BATCHMESSAGE'].fields_by_name['status_url']._loaded_options = None
+  _globals['_BATCHMESSAGE'].fields_by_name['status_url']._serialized_options = b'\350\310\030\002'
   _globals['_HISTORYMESSAGE'].fields_by_name['content']._loaded_options = None
   _globals['_HISTORYMESSAGE'].fields_by_name['content']._serialized_options = b'\350\310\030\001'
   _globals['_COMMITREQUEST'].fields_by_name['turn_id']._loaded_options = None
@@ -61,8 +65,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SENDOUTCOME'].fields_by_name['outbox_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_SENDOUTCOME'].fields_by_name['outcome']._loaded_options = None
   _globals['_SENDOUTCOME'].fields_by_name['outcome']._serialized_options = b'\272H\004r\002\020\001'
-  _globals['_SNAPSHOT'].fields_by_name['ticket_subject']._loaded_options = None
-  _globals['_SNAPSHOT'].fields_by_name['ticket_subject']._serialized_options = b'\350\310\030\001'
+  _globals['_SNAPSHOTTICKET'].fields_by_name['subject']._loaded_options = None
+  _globals['_SNAPSHOTTICKET'].fields_by_name['subject']._serialized_options = b'\350\310\030\001'
   _globals['_ACTORFAILURE']._serialized_start=192
   _globals['_ACTORFAILURE']._serialized_end=273
   _globals['_BEGINREQUEST']._serialized_start=275
@@ -72,31 +76,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TURN']._serialized_start=452
   _globals['_TURN']._serialized_end=945
   _globals['_BATCHMESSAGE']._serialized_start=948
-  _globals['_BATCHMESSAGE']._serialized_end=1160
-  _globals['_HISTORYMESSAGE']._serialized_start=1163
-  _globals['_HISTORYMESSAGE']._serialized_end=1332
-  _globals['_COMMITREQUEST']._serialized_start=1335
-  _globals['_COMMITREQUEST']._serialized_end=1528
-  _globals['_TURNANSWER']._serialized_start=1531
-  _globals['_TURNANSWER']._serialized_end=1858
-  _globals['_STAGEDESCALATION']._serialized_start=1860
-  _globals['_STAGEDESCALATION']._serialized_end=1911
-  _globals['_TOOLCALL']._serialized_start=1913
-  _globals['_TOOLCALL']._serialized_end=2004
-  _globals['_SOURCE']._serialized_start=2006
-  _globals['_SOURCE']._serialized_end=2056
-  _globals['_TURNFAILURE']._serialized_start=2058
-  _globals['_TURNFAILURE']._serialized_end=2086
-  _globals['_COMMITRESULT']._serialized_start=2089
-  _globals['_COMMITRESULT']._serialized_end=2222
-  _globals['_COMMITTED']._serialized_start=2224
-  _globals['_COMMITTED']._serialized_end=2269
-  _globals['_REPORTREQUEST']._serialized_start=2271
-  _globals['_REPORTREQUEST']._serialized_end=2341
-  _globals['_SENDOUTCOME']._serialized_start=2343
-  _globals['_SENDOUTCOME']._serialized_end=2432
-  _globals['_REPORTRESULT']._serialized_start=2434
-  _globals['_REPORTRESULT']._serialized_end=2523
-  _globals['_SNAPSHOT']._serialized_start=2526
-  _globals['_SNAPSHOT']._serialized_end=2809
+  _globals['_BATCHMESSAGE']._serialized_end=1261
+  _globals['_HISTORYMESSAGE']._serialized_start=1264
+  _globals['_HISTORYMESSAGE']._serialized_end=1452
+  _globals['_COMMITREQUEST']._serialized_start=1455
+  _globals['_COMMITREQUEST']._serialized_end=1648
+  _globals['_TURNANSWER']._serialized_start=1651
+  _globals['_TURNANSWER']._serialized_end=1978
+  _globals['_STAGEDESCALATION']._serialized_start=1980
+  _globals['_STAGEDESCALATION']._serialized_end=2031
+  _globals['_TOOLCALL']._serialized_start=2033
+  _globals['_TOOLCALL']._serialized_end=2124
+  _globals['_SOURCE']._serialized_start=2126
+  _globals['_SOURCE']._serialized_end=2176
+  _globals['_TURNFAILURE']._serialized_start=2178
+  _globals['_TURNFAILURE']._serialized_end=2206
+  _globals['_COMMITRESULT']._serialized_start=2209
+  _globals['_COMMITRESULT']._serialized_end=2342
+  _globals['_COMMITTED']._serialized_start=2344
+  _globals['_COMMITTED']._serialized_end=2389
+  _globals['_REPORTREQUEST']._serialized_start=2391
+  _globals['_REPORTREQUEST']._serialized_end=2461
+  _globals['_SENDOUTCOME']._serialized_start=2463
+  _globals['_SENDOUTCOME']._serialized_end=2552
+  _globals['_REPORTRESULT']._serialized_start=2554
+  _globals['_REPORTRESULT']._serialized_end=2643
+  _globals['_SNAPSHOT']._serialized_start=2646
+  _globals['_SNAPSHOT']._serialized_end=2951
+  _globals['_SNAPSHOTTICKET']._serialized_start=2953
+  _globals['_SNAPSHOTTICKET']._serialized_end=3049
 # @@protoc_insertion_point(module_scope)

@@ -213,6 +213,10 @@ class BatchMessage(_message.Message):
     CATEGORY_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     ACCEPT_TIME_FIELD_NUMBER: _builtins.int
+    FORM_TICKET_ID_FIELD_NUMBER: _builtins.int
+    FORM_REFERENCE_FIELD_NUMBER: _builtins.int
+    SENDER_NAME_FIELD_NUMBER: _builtins.int
+    STATUS_URL_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """message_id is a UUID."""
     channel: _conversation_pb2.Channel.ValueType
@@ -225,6 +229,14 @@ class BatchMessage(_message.Message):
     """category is the form's, else empty."""
     priority: _builtins.str
     """priority is the form's, else empty."""
+    form_ticket_id: _builtins.str
+    """form_ticket_id is the ticket id that the form was given, else empty."""
+    form_reference: _builtins.str
+    """form_reference is the reference that the form was given, else empty."""
+    sender_name: _builtins.str
+    """sender_name is the name that the channel gave, empty if none."""
+    status_url: _builtins.str
+    """status_url is the customer's link to the status page, empty on other channels."""
     @_builtins.property
     def accept_time(self) -> _timestamp_pb2.Timestamp:
         """accept_time is when the inbox row was committed."""
@@ -239,10 +251,14 @@ class BatchMessage(_message.Message):
         category: _builtins.str = ...,
         priority: _builtins.str = ...,
         accept_time: _timestamp_pb2.Timestamp | None = ...,
+        form_ticket_id: _builtins.str = ...,
+        form_reference: _builtins.str = ...,
+        sender_name: _builtins.str = ...,
+        status_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "category", b"category", "channel", b"channel", "content", b"content", "message_id", b"message_id", "priority", b"priority", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "category", b"category", "channel", b"channel", "content", b"content", "form_reference", b"form_reference", "form_ticket_id", b"form_ticket_id", "message_id", b"message_id", "priority", b"priority", "sender_name", b"sender_name", "status_url", b"status_url", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -259,6 +275,7 @@ class HistoryMessage(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    TICKET_ID_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """message_id is a UUID."""
     role: _builtins.str
@@ -267,6 +284,8 @@ class HistoryMessage(_message.Message):
     """channel is the way it went."""
     content: _builtins.str
     """content is the text."""
+    ticket_id: _builtins.str
+    """ticket_id is the ticket that it belongs to, empty if none."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """create_time is when it was accepted or committed."""
@@ -279,10 +298,11 @@ class HistoryMessage(_message.Message):
         channel: _conversation_pb2.Channel.ValueType = ...,
         content: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        ticket_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "content", b"content", "create_time", b"create_time", "message_id", b"message_id", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "content", b"content", "create_time", b"create_time", "message_id", b"message_id", "role", b"role", "ticket_id", b"ticket_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -669,36 +689,37 @@ class Snapshot(_message.Message):
     SCHEMA_VERSION_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     CONVERSATION_ID_FIELD_NUMBER: _builtins.int
-    MESSAGES_FIELD_NUMBER: _builtins.int
-    TICKET_ID_FIELD_NUMBER: _builtins.int
-    TICKET_REFERENCE_FIELD_NUMBER: _builtins.int
-    TICKET_SUBJECT_FIELD_NUMBER: _builtins.int
-    CHANNEL_HISTORY_FIELD_NUMBER: _builtins.int
-    OWNER_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    TICKETS_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
     MOOD_FIELD_NUMBER: _builtins.int
+    MOOD_COUNT_FIELD_NUMBER: _builtins.int
+    LAST_MESSAGE_TIME_FIELD_NUMBER: _builtins.int
     schema_version: _builtins.int
     """schema_version is 1."""
     version: _builtins.int
     """version is the head's version that this equals."""
     conversation_id: _builtins.str
     """conversation_id is the active conversation, empty if none."""
-    ticket_id: _builtins.str
-    """ticket_id is the open ticket, empty if none."""
-    ticket_reference: _builtins.str
-    """ticket_reference is the open ticket's reference, empty if none."""
-    ticket_subject: _builtins.str
-    """ticket_subject is the open ticket's subject, empty if none."""
-    owner: _builtins.str
-    """owner is ai or human."""
     mood: _builtins.float
-    """mood is the running mean of sentiment in [-1, 1]."""
+    """mood is the running mean of the customer's sentiment in [-1, 1]."""
+    mood_count: _builtins.int
+    """mood_count is the number of messages in that mean."""
     @_builtins.property
-    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistoryMessage]:
-        """messages are the last 20 of the conversation, oldest first."""
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistoryMessage]:
+        """lines are the last 20 messages of the conversation, oldest first."""
 
     @_builtins.property
-    def channel_history(self) -> _containers.RepeatedScalarFieldContainer[_conversation_pb2.Channel.ValueType]:
-        """channel_history are the channels used in the conversation, in order of first use."""
+    def tickets(self) -> _containers.RepeatedCompositeFieldContainer[Global___SnapshotTicket]:
+        """tickets are the conversation's last 20 tickets, oldest first."""
+
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[_conversation_pb2.Channel.ValueType]:
+        """channels are those used in the conversation, in order of use, each change once, at most the last 20."""
+
+    @_builtins.property
+    def last_message_time(self) -> _timestamp_pb2.Timestamp:
+        """last_message_time is when the newest message of the conversation was made, absent if there is none."""
 
     def __init__(
         self,
@@ -706,18 +727,51 @@ class Snapshot(_message.Message):
         schema_version: _builtins.int = ...,
         version: _builtins.int = ...,
         conversation_id: _builtins.str = ...,
-        messages: _abc.Iterable[Global___HistoryMessage] | None = ...,
-        ticket_id: _builtins.str = ...,
-        ticket_reference: _builtins.str = ...,
-        ticket_subject: _builtins.str = ...,
-        channel_history: _abc.Iterable[_conversation_pb2.Channel.ValueType] | None = ...,
-        owner: _builtins.str = ...,
+        lines: _abc.Iterable[Global___HistoryMessage] | None = ...,
+        tickets: _abc.Iterable[Global___SnapshotTicket] | None = ...,
+        channels: _abc.Iterable[_conversation_pb2.Channel.ValueType] | None = ...,
         mood: _builtins.float = ...,
+        mood_count: _builtins.int = ...,
+        last_message_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_message_time", b"last_message_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_history", b"channel_history", "conversation_id", b"conversation_id", "messages", b"messages", "mood", b"mood", "owner", b"owner", "schema_version", b"schema_version", "ticket_id", b"ticket_id", "ticket_reference", b"ticket_reference", "ticket_subject", b"ticket_subject", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "conversation_id", b"conversation_id", "last_message_time", b"last_message_time", "lines", b"lines", "mood", b"mood", "mood_count", b"mood_count", "schema_version", b"schema_version", "tickets", b"tickets", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Snapshot: _TypeAlias = Snapshot  # noqa: Y015
+
+@_typing.final
+class SnapshotTicket(_message.Message):
+    """SnapshotTicket is one ticket of the conversation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    ESCALATED_FIELD_NUMBER: _builtins.int
+    ticket_id: _builtins.str
+    """ticket_id is a UUID."""
+    reference: _builtins.str
+    """reference is what people read out."""
+    subject: _builtins.str
+    """subject says what it is about in a few words."""
+    escalated: _builtins.bool
+    """escalated is true while it waits for a person."""
+    def __init__(
+        self,
+        *,
+        ticket_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        escalated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["escalated", b"escalated", "reference", b"reference", "subject", b"subject", "ticket_id", b"ticket_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SnapshotTicket: _TypeAlias = SnapshotTicket  # noqa: Y015

@@ -1,0 +1,1 @@
+"""Everything that touches the database, the sidecar or the wire."""

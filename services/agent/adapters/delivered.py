@@ -1,0 +1,71 @@
+"""Takes delivery's receipts over: stored ones slow the outbox down, settled ones close it."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+
+from chassis.errors import Unavailable
+from chassis.ledger import Ledger, Receipt
+from fte.agent.v1 import customer_actor_pb2 as wire
+from fte.conversation.v1 import receipts_pb2
+from services.agent.adapters.customer_client import ActorClient
+from services.agent.adapters.send_outcomes import SendOutcomes
+from services.agent.domain.turn import CustomerId, Side
+
+TOPIC = "fte.channels.delivered"
+
+log = structlog.get_logger(__name__)
+
+
+class Delivered:
+    """Plain *sent* outcomes are stored in bulk; any other goes through the customer's actor."""
+
+    def __init__(self, outbox: Ledger, outcomes: SendOutcomes, customers: ActorClient) -> None:
+        self._outbox = outbox
+        self._outcomes = outcomes
+        self._customers = customers
+
+    async def take(self, event: receipts_pb2.ReceiptsIssued) -> None:
+        """Takes one event over; a repeat changes nothing."""
+        settled = [r for r in event.rows if r.state == receipts_pb2.RECEIPT_STATE_SETTLED]
+        sent = [r for r in settled if r.outcome == "sent"]
+        failed = [r for r in settled if r.outcome != "sent"]
+        stored = [r for r in event.rows if r.state == receipts_pb2.RECEIPT_STATE_STORED]
+        await self._outbox.receive(
+            [
+                *(Receipt(UUID(r.row_id), settled=False) for r in stored),
+                *(Receipt(UUID(r.row_id), settled=True, outcome=r.outcome) for r in sent),
+            ]
+        )
+        if sent:
+            await self._outcomes.sent([UUID(r.row_id) for r in sent], [r.provider_id for r in sent])
+        await self._report(failed)
+
+    async def _report(self, failed: Sequence[receipts_pb2.Receipt]) -> None:
+        if not failed:
+            return
+        owners = await self._outcomes.owners([UUID(r.row_id) for r in failed])
+        by_owner: dict[tuple[CustomerId, Side], list[wire.SendOutcome]] = defaultdict(list)
+        for receipt in failed:
+            owner = owners.get(UUID(receipt.row_id))
+            if owner is not None:
+                by_owner[owner].append(
+                    wire.SendOutcome(
+                        outbox_id=receipt.row_id,
+                        outcome=receipt.outcome,
+                        provider_id=receipt.provider_id,
+                    )
+                )
+        calls = [
+            self._customers.report(customer_id, side, outcomes)
+            for (customer_id, side), outcomes in by_owner.items()
+        ]
+        for result in await asyncio.gather(*calls, return_exceptions=True):
+            if isinstance(result, Unavailable):
+                # The rows stay open: delivery is asked again and answers again.
+                log.warning("outcomes not reported", error=result.message)
+            elif isinstance(result, BaseException):
+                raise result

@@ -1,0 +1,123 @@
+"""AgentService: conversations and tickets to look at, and what delivery is to send."""
+
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import grpc
+
+from chassis.database import Pool
+from chassis.errors import NotFound
+from fte.agent.v1 import agent_service_pb2 as wire
+from fte.agent.v1 import agent_service_pb2_grpc
+from services.agent.adapters.mapping import channel_to_proto, timestamp
+from services.agent.domain.turn import Channel
+
+_TICKET = (
+    "SELECT ticket_id, reference, conversation_id, status, priority, category, subject, create_time, "
+    "resolve_time FROM agent.tickets "
+)
+_MESSAGE = (
+    "SELECT message_id, direction, role, speaker, channel, content, create_time, delivery_status "
+    "FROM agent.messages "
+)
+# What was only planned is nobody's answer yet.
+_VISIBLE = "(direction = 'inbound' OR delivery_status IN ('sent', 'delivered', 'read'))"
+
+
+class AgentService(agent_service_pb2_grpc.AgentServiceServicer):
+    """Reads with the ledger role; callers are other services and trusted local ones."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def FetchOutbound(  # noqa: N802 - the name is the contract's
+        self, request: wire.FetchOutboundRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> wire.FetchOutboundResponse:
+        """Returns the content of outbox rows by id."""
+        records = await self._pool.fetch(
+            "SELECT content FROM agent.outbox WHERE outbox_id = ANY ($1)",
+            [UUID(outbox_id) for outbox_id in request.outbox_ids],
+        )
+        return wire.FetchOutboundResponse(
+            messages=[wire.OutboundMessage.FromString(r["content"]) for r in records]
+        )
+
+    async def GetTicket(  # noqa: N802 - the name is the contract's
+        self, request: wire.GetTicketRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> wire.GetTicketResponse:
+        """Returns a ticket with its messages, or NOT_FOUND."""
+        ticket_id = UUID(request.ticket_id)
+        ticket = await self._pool.fetchrow(_TICKET + "WHERE ticket_id = $1", ticket_id)
+        if ticket is None:
+            raise NotFound("There is no such ticket.", metadata={"resource": "ticket"})
+        messages = await self._pool.fetch(
+            _MESSAGE + f"WHERE ticket_id = $1 AND {_VISIBLE} ORDER BY create_time LIMIT 500",
+            ticket_id,
+        )
+        return wire.GetTicketResponse(
+            ticket=_ticket(ticket), messages=[_message(record) for record in messages]
+        )
+
+    async def GetConversation(  # noqa: N802 - the name is the contract's
+        self, request: wire.GetConversationRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> wire.GetConversationResponse:
+        """Returns a conversation with its messages, or NOT_FOUND."""
+        conversation_id = UUID(request.conversation_id)
+        record = await self._pool.fetchrow(
+            "SELECT conversation_id, customer_id, side, initial_channel, status, escalated_to, "
+            "jsonb_array_length(metadata -> 'channel_switches') AS switches, start_time "
+            "FROM agent.conversations WHERE conversation_id = $1",
+            conversation_id,
+        )
+        if record is None:
+            raise NotFound("There is no such conversation.", metadata={"resource": "conversation"})
+        ticket = await self._pool.fetchrow(
+            _TICKET + "WHERE conversation_id = $1 AND status NOT IN ('resolved', 'closed') "
+            "ORDER BY create_time DESC LIMIT 1",
+            conversation_id,
+        )
+        messages = await self._pool.fetch(
+            _MESSAGE + "WHERE conversation_id = $1 ORDER BY create_time LIMIT 500", conversation_id
+        )
+        return wire.GetConversationResponse(
+            conversation=wire.Conversation(
+                conversation_id=str(record["conversation_id"]),
+                customer_id=str(record["customer_id"]),
+                side=record["side"],
+                initial_channel=channel_to_proto(Channel(record["initial_channel"])),
+                status=record["status"],
+                escalated_to=record["escalated_to"],
+                channel_switches=record["switches"],
+                start_time=timestamp(record["start_time"]),
+                ticket=_ticket(ticket) if ticket is not None else None,
+            ),
+            messages=[_message(message) for message in messages],
+        )
+
+
+def _ticket(record: asyncpg.Record) -> wire.Ticket:
+    return wire.Ticket(
+        ticket_id=str(record["ticket_id"]),
+        reference=record["reference"],
+        conversation_id=str(record["conversation_id"]),
+        status=record["status"],
+        priority=record["priority"],
+        category=record["category"],
+        subject=record["subject"],
+        create_time=timestamp(record["create_time"]),
+        resolve_time=timestamp(record["resolve_time"]) if record["resolve_time"] else None,
+    )
+
+
+def _message(record: asyncpg.Record) -> wire.Message:
+    return wire.Message(
+        message_id=str(record["message_id"]),
+        direction=record["direction"],
+        role=record["role"],
+        channel=channel_to_proto(Channel(record["channel"])),
+        content=record["content"],
+        create_time=timestamp(record["create_time"]),
+        delivery_status=record["delivery_status"] or "",
+        speaker=record["speaker"],
+    )

@@ -1,0 +1,113 @@
+"""Takes accepted messages over from intake: fetch what is new, learn whose it is, store it, answer.
+
+The event is only a hint. What is fetched is everything after the last stored number of each handle, so that
+nothing waits for a gap and a lost hint costs nothing.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+
+from chassis.database import AWAY
+from chassis.errors import Unavailable
+from chassis.ledger import Receipt
+from fte.conversation.v1 import receipts_pb2
+from fte.identity.v1 import identity_service_pb2, identity_service_pb2_grpc
+from fte.intake.v1 import intake_service_pb2, intake_service_pb2_grpc
+from services.agent.adapters.inbound import InboundStore, Owned
+from services.agent.adapters.receipts import ReceiptPublisher
+from services.agent.application.runner import Runner
+from services.agent.domain.turn import CustomerId
+
+PAGE = 32
+TOPIC = "fte.tickets.incoming"
+
+log = structlog.get_logger(__name__)
+
+
+class Incoming:
+    """The far end of intake's inbox."""
+
+    def __init__(
+        self,
+        store: InboundStore,
+        intake: intake_service_pb2_grpc.IntakeServiceAsyncStub,
+        identity: identity_service_pb2_grpc.IdentityServiceAsyncStub,
+        receipts: ReceiptPublisher,
+        runner: Runner,
+    ) -> None:
+        self._store = store
+        self._intake = intake
+        self._identity = identity
+        self._receipts = receipts
+        self._runner = runner
+
+    async def take(self, event: receipts_pb2.RowsDriven) -> None:
+        """Stores what is new and answers every row with its newest receipt."""
+        asked = [UUID(row.row_id) for row in event.rows]
+        known = await self._store.receipts(asked)
+        missing = {UUID(row.group_id) for row in event.rows if UUID(row.row_id) not in known}
+        if missing:
+            try:
+                known |= await self._take_over(sorted(missing))
+            except Unavailable as error:
+                # Intake or identity is away: the open rows come again; the topic must not wait for them.
+                log.warning("messages not taken over", handles=len(missing), error=error.message)
+        self._receipts.send(known.values())
+
+    async def _take_over(self, handle_ids: Sequence[UUID]) -> dict[UUID, Receipt]:
+        stored: dict[UUID, Receipt] = {}
+        more = True
+        while more:
+            cursors = await self._store.cursors(handle_ids)
+            fetched = await self._intake.FetchMessages(
+                intake_service_pb2.FetchMessagesRequest(
+                    cursors=[
+                        intake_service_pb2.HandleCursor(handle_id=str(h), after_seq=seq)
+                        for h, seq in cursors.items()
+                    ],
+                    page_size=PAGE,
+                )
+            )
+            more = fetched.more and bool(fetched.messages)
+            batch = await self._owned(fetched.messages)
+            await self._save(batch)
+            for owned in batch:
+                message_id = UUID(owned.message.message_id)
+                stored[message_id] = Receipt(message_id, settled=False)
+            self._runner.wake()
+        return stored
+
+    async def _owned(self, messages: Sequence[intake_service_pb2.InboundMessage]) -> list[Owned]:
+        owned: list[Owned] = []
+        for start in range(0, len(messages), 64):
+            page = messages[start : start + 64]
+            resolved = await self._identity.Resolve(
+                identity_service_pb2.ResolveRequest(
+                    handles=[
+                        identity_service_pb2.ResolveHandle(
+                            handle=m.handle, assurance=m.assurance, display_name=m.sender_name
+                        )
+                        for m in page
+                    ]
+                )
+            )
+            owned += [
+                Owned(message, CustomerId(UUID(binding.customer_id)))
+                for message, binding in zip(page, resolved.bindings, strict=True)
+            ]
+        return owned
+
+    async def _save(self, batch: Sequence[Owned]) -> None:
+        if not batch:
+            return
+        try:
+            await self._store.store(batch)
+        except AWAY:
+            raise
+        except Exception:
+            # One bad row must not hold the others: store them one by one, in order.
+            log.exception("batch not stored, storing singly", rows=len(batch))
+            for owned in batch:
+                await self._store.store([owned])

@@ -1,0 +1,325 @@
+"""The only module that knows both the domain's values and the wire's."""
+
+import json
+from datetime import UTC, datetime
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from fte.agent.v1 import agent_service_pb2, customer_actor_pb2
+from fte.conversation.v1 import conversation_pb2
+from fte.intake.v1 import intake_service_pb2
+from services.agent.domain.conversation import State, Ticket
+from services.agent.domain.events import OutboundPart, ResponseGiven
+from services.agent.domain.turn import (
+    Channel,
+    ConversationId,
+    CustomerId,
+    Escalation,
+    EscalationReason,
+    HistoryLine,
+    InboundText,
+    MessageId,
+    Role,
+    Side,
+    Source,
+    TicketId,
+    ToolCall,
+    Turn,
+    TurnAnswer,
+    TurnId,
+    Urgency,
+)
+
+_CHANNELS: dict[Channel, conversation_pb2.Channel.ValueType] = {
+    Channel.EMAIL: conversation_pb2.CHANNEL_EMAIL,
+    Channel.WHATSAPP: conversation_pb2.CHANNEL_WHATSAPP,
+    Channel.WEB_FORM: conversation_pb2.CHANNEL_WEB_FORM,
+}
+_FROM_CHANNELS = {value: channel for channel, value in _CHANNELS.items()}
+
+
+def channel_to_proto(channel: Channel) -> conversation_pb2.Channel.ValueType:
+    """Maps a channel to the wire."""
+    return _CHANNELS[channel]
+
+
+def channel_from_proto(value: int) -> Channel:
+    """Maps a channel from the wire; an unknown one is a KeyError, because validation came before."""
+    return _FROM_CHANNELS[conversation_pb2.Channel.ValueType(value)]
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """Maps a moment with a zone to the wire."""
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+def moment(stamp: Timestamp) -> datetime:
+    """Maps a moment from the wire, in UTC."""
+    return stamp.ToDatetime(tzinfo=UTC)
+
+
+def inbound_text(message: intake_service_pb2.InboundMessage) -> InboundText:
+    """Reads what the customer wrote from intake's message."""
+    form = message.web_form if message.HasField("web_form") else None
+    return InboundText(
+        message_id=MessageId(UUID(message.message_id)),
+        channel=channel_from_proto(message.channel),
+        content=message.body,
+        accept_time=moment(message.accept_time),
+        subject=message.subject,
+        category=form.category if form else "",
+        priority=form.priority if form else "",
+        form_ticket_id=TicketId(UUID(form.ticket_id)) if form else None,
+        form_reference=form.reference if form else "",
+        sender_name=message.sender_name,
+        status_url=form.status_url if form else "",
+    )
+
+
+def turn_to_proto(turn: Turn) -> customer_actor_pb2.Turn:
+    """Maps a turn to the wire."""
+    return customer_actor_pb2.Turn(
+        turn_id=str(turn.turn_id),
+        version=turn.version,
+        turn_no=turn.turn_no,
+        epoch=turn.epoch,
+        begin_count=turn.begin_count,
+        customer_id=str(turn.customer_id),
+        side=turn.side.value,
+        conversation_id=str(turn.conversation_id),
+        new_conversation=turn.new_conversation,
+        batch=[
+            customer_actor_pb2.BatchMessage(
+                message_id=str(m.message_id),
+                channel=_CHANNELS[m.channel],
+                subject=m.subject,
+                content=m.content,
+                category=m.category,
+                priority=m.priority,
+                accept_time=timestamp(m.accept_time),
+                form_ticket_id=_text(m.form_ticket_id),
+                form_reference=m.form_reference,
+                sender_name=m.sender_name,
+                status_url=m.status_url,
+            )
+            for m in turn.batch
+        ],
+        history=[_line_to_proto(line) for line in turn.history],
+        ticket_id=_text(turn.ticket_id),
+        ticket_reference=turn.ticket_reference,
+        ticket_subject=turn.ticket_subject,
+        previous_channel=_CHANNELS[turn.previous_channel]
+        if turn.previous_channel
+        else conversation_pb2.CHANNEL_UNSPECIFIED,
+        display_name=turn.display_name,
+        due_time=timestamp(turn.due_time),
+        escalated=turn.escalated,
+    )
+
+
+def turn_from_proto(turn: customer_actor_pb2.Turn) -> Turn:
+    """Maps a turn from the wire."""
+    return Turn(
+        turn_id=TurnId(UUID(turn.turn_id)),
+        version=turn.version,
+        turn_no=turn.turn_no,
+        epoch=turn.epoch,
+        begin_count=turn.begin_count,
+        customer_id=CustomerId(UUID(turn.customer_id)),
+        side=Side(turn.side),
+        conversation_id=ConversationId(UUID(turn.conversation_id)),
+        new_conversation=turn.new_conversation,
+        batch=tuple(
+            InboundText(
+                message_id=MessageId(UUID(m.message_id)),
+                channel=channel_from_proto(m.channel),
+                content=m.content,
+                accept_time=moment(m.accept_time),
+                subject=m.subject,
+                category=m.category,
+                priority=m.priority,
+                form_ticket_id=_ticket_id(m.form_ticket_id),
+                form_reference=m.form_reference,
+                sender_name=m.sender_name,
+                status_url=m.status_url,
+            )
+            for m in turn.batch
+        ),
+        due_time=moment(turn.due_time),
+        history=tuple(_line_from_proto(line) for line in turn.history),
+        ticket_id=_ticket_id(turn.ticket_id),
+        ticket_reference=turn.ticket_reference,
+        ticket_subject=turn.ticket_subject,
+        previous_channel=_FROM_CHANNELS.get(turn.previous_channel),
+        display_name=turn.display_name,
+        escalated=turn.escalated,
+    )
+
+
+def answer_to_proto(answer: TurnAnswer) -> customer_actor_pb2.TurnAnswer:
+    """Maps what a turn staged to the wire."""
+    escalation = answer.escalation
+    return customer_actor_pb2.TurnAnswer(
+        response=answer.response,
+        ticket_subject=answer.ticket_subject,
+        ticket_category=answer.ticket_category,
+        ticket_priority=answer.ticket_priority,
+        escalation=customer_actor_pb2.StagedEscalation(
+            reason=escalation.reason.value, urgency=escalation.urgency.value
+        )
+        if escalation
+        else None,
+        tool_calls=[
+            customer_actor_pb2.ToolCall(
+                name=call.name,
+                arguments_json=json.dumps(call.arguments),
+                outcome=call.outcome,
+                latency_ms=call.latency_ms,
+            )
+            for call in answer.tool_calls
+        ],
+        sentiments=answer.sentiments,
+        tokens_used=answer.tokens_used,
+        latency_ms=answer.latency_ms,
+        model=answer.model,
+        sources=[
+            customer_actor_pb2.Source(section_id=s.section_id, content_hash=s.content_hash)
+            for s in answer.sources
+        ],
+    )
+
+
+def answer_from_proto(answer: customer_actor_pb2.TurnAnswer) -> TurnAnswer:
+    """Maps what a turn staged from the wire."""
+    staged = answer.escalation
+    return TurnAnswer(
+        ticket_subject=answer.ticket_subject,
+        ticket_category=answer.ticket_category,
+        ticket_priority=answer.ticket_priority,
+        sentiments=tuple(answer.sentiments),
+        response=answer.response,
+        escalation=Escalation(EscalationReason(staged.reason), Urgency(staged.urgency))
+        if answer.HasField("escalation")
+        else None,
+        tool_calls=tuple(
+            ToolCall(call.name, json.loads(call.arguments_json), call.outcome, call.latency_ms)
+            for call in answer.tool_calls
+        ),
+        tokens_used=answer.tokens_used,
+        latency_ms=answer.latency_ms,
+        model=answer.model,
+        sources=tuple(Source(s.section_id, s.content_hash) for s in answer.sources),
+    )
+
+
+def state_to_proto(state: State) -> customer_actor_pb2.Snapshot:
+    """Maps the bounded state to the actor's snapshot."""
+    return customer_actor_pb2.Snapshot(
+        schema_version=1,
+        version=state.version,
+        conversation_id=_text(state.conversation_id),
+        lines=[_line_to_proto(line) for line in state.lines],
+        tickets=[
+            customer_actor_pb2.SnapshotTicket(
+                ticket_id=str(t.ticket_id),
+                reference=t.reference,
+                subject=t.subject,
+                escalated=t.escalated,
+            )
+            for t in state.tickets
+        ],
+        channels=[_CHANNELS[c] for c in state.channels],
+        mood=state.mood,
+        mood_count=state.mood_count,
+        last_message_time=timestamp(state.last_message_time) if state.last_message_time else None,
+    )
+
+
+def state_from_proto(snapshot: customer_actor_pb2.Snapshot) -> State | None:
+    """Maps the actor's snapshot back; absent when it was written by another schema version."""
+    if snapshot.schema_version != 1:
+        return None
+    conversation = snapshot.conversation_id
+    return State(
+        version=snapshot.version,
+        conversation_id=ConversationId(UUID(conversation)) if conversation else None,
+        lines=tuple(_line_from_proto(line) for line in snapshot.lines),
+        tickets=tuple(
+            Ticket(TicketId(UUID(t.ticket_id)), t.reference, t.subject, t.escalated)
+            for t in snapshot.tickets
+        ),
+        channels=tuple(channel_from_proto(c) for c in snapshot.channels),
+        mood=snapshot.mood,
+        mood_count=snapshot.mood_count,
+        last_message_time=moment(snapshot.last_message_time)
+        if snapshot.HasField("last_message_time")
+        else None,
+    )
+
+
+def outbound_message(
+    turn: Turn,
+    response: ResponseGiven,
+    part: OutboundPart,
+    send_seq: int,
+    answered: intake_service_pb2.InboundMessage,
+    reference: str,
+) -> agent_service_pb2.OutboundMessage:
+    """Builds what delivery sends; the recipient is the handle of the message that is answered."""
+    email = answered.email if answered.HasField("email") else None
+    references = [r for r in (*email.references, email.internet_message_id) if r] if email else []
+    kind = f"OUTBOUND_KIND_{response.kind.name}"
+    return agent_service_pb2.OutboundMessage(
+        outbox_id=str(part.outbox_id),
+        message_id=str(response.message_id),
+        conversation_id=str(turn.conversation_id),
+        customer_id=str(turn.customer_id),
+        channel=_CHANNELS[response.channel],
+        send_seq=send_seq,
+        epoch=turn.epoch,
+        kind=agent_service_pb2.OutboundKind.Value(kind),
+        recipient=answered.handle,
+        subject=part.subject,
+        text=part.text,
+        html=part.html,
+        thread_id=email.thread_id if email else "",
+        in_reply_to=email.internet_message_id if email else "",
+        references=references,
+        last_part=part is response.parts[-1],
+        status_url=turn.batch[-1].status_url,
+        ticket_reference=reference,
+        due_time=timestamp(turn.due_time),
+    )
+
+
+def _line_to_proto(line: HistoryLine) -> customer_actor_pb2.HistoryMessage:
+    return customer_actor_pb2.HistoryMessage(
+        message_id=str(line.message_id),
+        role=line.role.value,
+        channel=_CHANNELS[line.channel],
+        content=line.content,
+        create_time=timestamp(line.create_time),
+        ticket_id=_text(line.ticket_id),
+    )
+
+
+def _line_from_proto(line: customer_actor_pb2.HistoryMessage) -> HistoryLine:
+    return HistoryLine(
+        message_id=MessageId(UUID(line.message_id)),
+        role=Role(line.role),
+        channel=channel_from_proto(line.channel),
+        content=line.content,
+        create_time=moment(line.create_time),
+        ticket_id=_ticket_id(line.ticket_id),
+    )
+
+
+def _text(value: UUID | None) -> str:
+    return str(value) if value is not None else ""
+
+
+def _ticket_id(text: str) -> TicketId | None:
+    return TicketId(UUID(text)) if text else None

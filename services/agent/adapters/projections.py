@@ -1,0 +1,377 @@
+"""Writes events and the tables that people query, in one transaction."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from chassis.database import Connection
+from chassis.ledger import Row
+from fte.agent.v1 import agent_events_pb2
+from fte.intake.v1 import intake_service_pb2
+from fte.metrics.v1 import metrics_events_pb2
+from services.agent.adapters.event_log import append_events
+from services.agent.adapters.mapping import channel_to_proto, outbound_message, timestamp
+from services.agent.domain.events import (
+    ChannelSwitched,
+    ConversationStarted,
+    Escalated,
+    Event,
+    GivenUp,
+    MessagesTaken,
+    ResponseGiven,
+    SendFailed,
+    TicketOpened,
+    TurnFailed,
+)
+from services.agent.domain.turn import Channel, MessageId, Turn
+
+ESCALATIONS_TOPIC = "fte.escalations"
+DEAD_LETTERS_TOPIC = "fte.dlq"
+FACTS_TOPIC = "fte.metrics"
+SUPPORT_TEAM = "support team"
+
+# When the oldest batch is due: WhatsApp after a quiet moment ($3) but not later than $4 after its first message,
+# mail and form at once. A head that backs off after a failure keeps its time.
+RECOMPUTE_DUE = """
+    UPDATE agent.heads AS h
+    SET due_time = (
+        SELECT min(waiting.due) FROM (
+            SELECT CASE WHEN m.channel = 'whatsapp'
+                        THEN least(max(m.store_time) + $3::interval, min(m.store_time) + $4::interval)
+                        ELSE min(m.store_time) END AS due
+            FROM agent.messages AS m
+            WHERE m.customer_id = h.customer_id AND m.side = h.side
+              AND m.direction = 'inbound' AND m.outcome IS NULL
+            GROUP BY m.channel) AS waiting)
+    WHERE (h.customer_id, h.side) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))
+      AND h.failure_count = 0
+"""
+
+
+@dataclass(slots=True)
+class Written:
+    """What a commit wrote that others wait for: ledger rows to hint, and messages that are settled."""
+
+    outbox: list[Row] = field(default_factory=list)
+    announcements: list[Row] = field(default_factory=list)
+    facts: list[Row] = field(default_factory=list)
+    settled: list[tuple[MessageId, str]] = field(default_factory=list)
+
+
+def outbound_topic(channel: Channel) -> str:
+    """The topic of what is to be sent on a channel."""
+    return f"fte.channels.{channel.value}.outbound"
+
+
+async def write(
+    connection: Connection,
+    turn: Turn,
+    version: int,
+    events: Sequence[Event],
+    answered: intake_service_pb2.InboundMessage,
+) -> Written:
+    """Writes a commit's events, tables, ledger rows and the head's new version."""
+    now: datetime = await connection.fetchval("SELECT now()")
+    projector = _Projector(connection, turn, answered, now)
+    await append_events(connection, turn.customer_id, turn.side, version, events, now)
+    started = any(isinstance(event, ConversationStarted) for event in events)
+    retried = isinstance(events[0], TurnFailed)
+    await connection.execute(
+        "UPDATE agent.heads SET version = $3, lease_time = NULL, "
+        "conversation_id = CASE WHEN $4 THEN $5 ELSE conversation_id END, "
+        "conversation_version = CASE WHEN $4 THEN $3 ELSE conversation_version END, "
+        "failure_count = CASE WHEN $6 THEN failure_count ELSE 0 END, "
+        "begin_count = CASE WHEN $6 THEN begin_count ELSE 0 END "
+        "WHERE customer_id = $1 AND side = $2",
+        turn.customer_id,
+        turn.side,
+        version,
+        started,
+        turn.conversation_id,
+        retried,
+    )
+    for event in events:
+        await projector.project(event)
+    return projector.written
+
+
+class _Projector:
+    def __init__(
+        self,
+        connection: Connection,
+        turn: Turn,
+        answered: intake_service_pb2.InboundMessage,
+        now: datetime,
+    ) -> None:
+        self._connection = connection
+        self._turn = turn
+        self._answered = answered
+        self._now = now
+        self._reference = turn.ticket_reference
+        self.written = Written()
+
+    async def project(self, event: Event) -> None:
+        match event:
+            case ConversationStarted():
+                await self._start_conversation(event)
+            case ChannelSwitched():
+                await self._switch_channel(event)
+            case TicketOpened():
+                await self._open_ticket(event)
+            case MessagesTaken():
+                await self._take_messages(event)
+            case ResponseGiven():
+                await self._respond(event)
+            case Escalated():
+                await self._escalate(event)
+            case GivenUp():
+                await self._give_up(event)
+            case TurnFailed():
+                await self._count(metrics_events_pb2.FACT_TYPE_ERROR, event.error)
+            case SendFailed():  # The actor's report writes it; it is never part of a turn.
+                raise ValueError("a failed send is not an outcome of a turn")
+
+    async def _start_conversation(self, event: ConversationStarted) -> None:
+        await self._connection.execute(
+            "INSERT INTO agent.conversations (conversation_id, customer_id, side, initial_channel, "
+            "current_channel, status, start_time, last_message_time) "
+            "VALUES ($1, $2, $3, $4, $4, 'active', $5, $6)",
+            event.conversation_id,
+            self._turn.customer_id,
+            self._turn.side,
+            event.channel,
+            event.start_time,
+            self._now,
+        )
+
+    async def _switch_channel(self, event: ChannelSwitched) -> None:
+        switch = {
+            "from": event.from_channel.value,
+            "to": event.to_channel.value,
+            "time": event.switch_time.isoformat(),
+        }
+        await self._connection.execute(
+            "UPDATE agent.conversations SET current_channel = $2, metadata = jsonb_set(metadata, "
+            "'{channel_switches}', (metadata -> 'channel_switches') || $3::jsonb) "
+            "WHERE conversation_id = $1",
+            self._turn.conversation_id,
+            event.to_channel,
+            json.dumps(switch),
+        )
+
+    async def _open_ticket(self, event: TicketOpened) -> None:
+        self._reference = event.reference
+        await self._connection.execute(
+            "INSERT INTO agent.tickets (ticket_id, reference, customer_id, side, conversation_id, "
+            "channel, status, priority, category, subject, create_time, update_time) "
+            "VALUES ($1, $2, $3, $4, $5, $6, 'in_progress', $7, $8, $9, $10, $10)",
+            event.ticket_id,
+            event.reference,
+            self._turn.customer_id,
+            self._turn.side,
+            self._turn.conversation_id,
+            event.channel,
+            event.priority,
+            event.category,
+            event.subject,
+            self._now,
+        )
+
+    async def _take_messages(self, event: MessagesTaken) -> None:
+        await self._connection.execute(
+            "UPDATE agent.messages AS m SET conversation_id = $2, turn_id = $3, ticket_id = $4, "
+            "outcome = $5, sentiment = taken.sentiment "
+            "FROM unnest($1::uuid[], $6::float8[]) AS taken(message_id, sentiment) "
+            "WHERE m.message_id = taken.message_id",
+            [m.message_id for m in event.messages],
+            self._turn.conversation_id,
+            self._turn.turn_id,
+            event.ticket_id,
+            event.outcome,
+            [m.sentiment for m in event.messages],
+        )
+        await self._connection.execute(
+            "UPDATE agent.conversations AS c SET last_message_time = $2, sentiment = "
+            "(SELECT avg(m.sentiment) FROM agent.messages AS m WHERE m.conversation_id = $1) "
+            "WHERE c.conversation_id = $1",
+            self._turn.conversation_id,
+            self._now,
+        )
+        self.written.settled += [(m.message_id, event.outcome) for m in event.messages]
+        scores = [m.sentiment for m in event.messages if m.sentiment is not None]
+        if event.outcome == "answered":
+            await self._count(
+                metrics_events_pb2.FACT_TYPE_MESSAGE_PROCESSED,
+                event.outcome,
+                sentiment=sum(scores) / len(scores) if scores else None,
+            )
+
+    async def _respond(self, event: ResponseGiven) -> None:
+        await self._connection.execute(
+            "INSERT INTO agent.messages (message_id, customer_id, side, conversation_id, turn_id, "
+            "ticket_id, direction, role, channel, content, tokens_used, latency_ms, tool_calls, model, "
+            "sources, delivery_status, create_time) VALUES ($1, $2, $3, $4, $5, $6, 'outbound', $7, $8, "
+            "$9, $10, $11, $12, $13, $14, 'pending', $15)",
+            event.message_id,
+            self._turn.customer_id,
+            self._turn.side,
+            self._turn.conversation_id,
+            self._turn.turn_id,
+            event.ticket_id,
+            event.role,
+            event.channel,
+            event.content,
+            event.tokens_used,
+            event.latency_ms,
+            json.dumps([asdict(call) for call in event.tool_calls]),
+            event.model,
+            json.dumps([asdict(source) for source in event.sources]),
+            event.create_time,
+        )
+        last_seq = await self._connection.fetchval(
+            "INSERT INTO agent.send_counters AS c (conversation_id, channel, customer_id, side, last_seq) "
+            "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (conversation_id, channel) "
+            "DO UPDATE SET last_seq = c.last_seq + excluded.last_seq RETURNING c.last_seq",
+            self._turn.conversation_id,
+            event.channel,
+            self._turn.customer_id,
+            self._turn.side,
+            len(event.parts),
+        )
+        await self._queue(event, last_seq - len(event.parts) + 1)
+
+    async def _queue(self, event: ResponseGiven, first_seq: int) -> None:
+        sequence = range(first_seq, first_seq + len(event.parts))
+        contents = [
+            outbound_message(self._turn, event, part, seq, self._answered, self._reference)
+            for part, seq in zip(event.parts, sequence, strict=True)
+        ]
+        await self._connection.execute(
+            "INSERT INTO agent.outbox (outbox_id, message_id, conversation_id, customer_id, side, "
+            "channel, send_seq, epoch, content) SELECT o.outbox_id, $2, $3, $4, $5, $6, o.send_seq, $8, "
+            "o.content FROM unnest($1::uuid[], $7::bigint[], $9::bytea[]) "
+            "AS o(outbox_id, send_seq, content)",
+            [part.outbox_id for part in event.parts],
+            event.message_id,
+            self._turn.conversation_id,
+            self._turn.customer_id,
+            self._turn.side,
+            event.channel,
+            list(sequence),
+            self._turn.epoch,
+            [content.SerializeToString() for content in contents],
+        )
+        self.written.outbox += [
+            Row(part.outbox_id, outbound_topic(event.channel), self._turn.conversation_id)
+            for part in event.parts
+        ]
+
+    async def _escalate(self, event: Escalated) -> None:
+        await self._connection.execute(
+            "UPDATE agent.tickets SET status = 'escalated', escalation_reason = $2, update_time = $3 "
+            "WHERE ticket_id = $1",
+            event.ticket_id,
+            event.reason,
+            self._now,
+        )
+        await self._connection.execute(
+            "UPDATE agent.conversations SET status = 'escalated', escalated_to = $2 "
+            "WHERE conversation_id = $1",
+            self._turn.conversation_id,
+            SUPPORT_TEAM,
+        )
+        await self._connection.execute(
+            "INSERT INTO agent.escalations (escalation_id, ticket_id, conversation_id, customer_id, "
+            "side, channel, reason, urgency, create_time, update_time) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+            event.escalation_id,
+            event.ticket_id,
+            self._turn.conversation_id,
+            self._turn.customer_id,
+            self._turn.side,
+            event.channel,
+            event.reason,
+            event.urgency,
+            self._now,
+        )
+        announced = agent_events_pb2.ConversationEscalated(
+            occur_time=timestamp(self._now),
+            escalation_id=str(event.escalation_id),
+            ticket_id=str(event.ticket_id),
+            conversation_id=str(self._turn.conversation_id),
+            customer_id=str(self._turn.customer_id),
+            channel=channel_to_proto(event.channel),
+            reason=event.reason.value,
+            urgency=event.urgency.value,
+        )
+        await self._announce(ESCALATIONS_TOPIC, announced.SerializeToString())
+        await self._count(metrics_events_pb2.FACT_TYPE_ESCALATION, event.reason.value)
+
+    async def _give_up(self, event: GivenUp) -> None:
+        await self._connection.execute(
+            "INSERT INTO agent.dead_letters (dead_letter_id, message_ids, ticket_id, customer_id, side, "
+            "channel, error, attempts, create_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            event.dead_letter_id,
+            list(event.message_ids),
+            event.ticket_id,
+            self._turn.customer_id,
+            self._turn.side,
+            event.channel,
+            event.error,
+            event.attempts,
+            self._now,
+        )
+        announced = agent_events_pb2.MessageDeadLettered(
+            occur_time=timestamp(self._now),
+            dead_letter_id=str(event.dead_letter_id),
+            message_ids=[str(message_id) for message_id in event.message_ids],
+            ticket_id=str(event.ticket_id),
+            customer_id=str(self._turn.customer_id),
+            channel=channel_to_proto(event.channel),
+            error=event.error[:200],
+            attempts=event.attempts,
+            requires_human=True,
+        )
+        await self._announce(DEAD_LETTERS_TOPIC, announced.SerializeToString())
+        await self._count(metrics_events_pb2.FACT_TYPE_ERROR, "given_up")
+
+    async def _announce(self, topic: str, payload: bytes) -> None:
+        row_id = uuid4()
+        await self._connection.execute(
+            "INSERT INTO agent.announcements (announcement_id, topic, payload) VALUES ($1, $2, $3)",
+            row_id,
+            topic,
+            payload,
+        )
+        self.written.announcements.append(Row(row_id, topic, payload=payload))
+
+    async def _count(
+        self,
+        fact_type: metrics_events_pb2.FactType.ValueType,
+        outcome: str,
+        sentiment: float | None = None,
+    ) -> None:
+        fact_id = uuid4()
+        fact = metrics_events_pb2.Fact(
+            fact_id=str(fact_id),
+            service="agent",
+            type=fact_type,
+            occur_time=timestamp(self._now),
+            channel=channel_to_proto(self._turn.channel),
+            latency_ms=max(0.0, (self._now - self._turn.due_time).total_seconds() * 1000),
+            sentiment=sentiment,
+            outcome=outcome[:64],
+        )
+        await insert_fact(self._connection, fact_id, fact)
+        self.written.facts.append(Row(fact_id, FACTS_TOPIC, payload=fact.SerializeToString()))
+
+
+async def insert_fact(connection: Connection, fact_id: UUID, fact: metrics_events_pb2.Fact) -> None:
+    """Adds one metric fact to its ledger."""
+    await connection.execute(
+        "INSERT INTO agent.metric_facts (fact_id, payload) VALUES ($1, $2)",
+        fact_id,
+        fact.SerializeToString(),
+    )

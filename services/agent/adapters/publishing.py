@@ -1,0 +1,80 @@
+"""Builds the events of the agent's ledgers; an event's id is fresh for every publish."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from chassis.database import Pool
+from chassis.ledger import Ledger, LedgerTable, Row
+from chassis.sidecar import Sidecar
+from fte.agent.v1 import agent_events_pb2
+from fte.conversation.v1 import receipts_pb2
+from fte.metrics.v1 import metrics_events_pb2
+from services.agent.adapters.mapping import timestamp
+from services.agent.adapters.projections import (
+    DEAD_LETTERS_TOPIC,
+    ESCALATIONS_TOPIC,
+    FACTS_TOPIC,
+)
+
+_ANNOUNCED: dict[
+    str, type[agent_events_pb2.ConversationEscalated | agent_events_pb2.MessageDeadLettered]
+] = {
+    ESCALATIONS_TOPIC: agent_events_pb2.ConversationEscalated,
+    DEAD_LETTERS_TOPIC: agent_events_pb2.MessageDeadLettered,
+}
+
+
+def outbox_ledger(pool: Pool, sidecar: Sidecar) -> Ledger:
+    """The ledger of what is to be sent; delivery answers it."""
+
+    async def publish(topic: str, rows: Sequence[Row]) -> None:
+        event = receipts_pb2.RowsDriven(
+            event_id=str(uuid4()),
+            occur_time=timestamp(datetime.now(UTC)),
+            rows=[
+                receipts_pb2.RowRef(row_id=str(row.row_id), group_id=str(row.group_id))
+                for row in rows
+            ],
+        )
+        await sidecar.publish(topic, event.SerializeToString(), partition_key=str(rows[0].group_id))
+
+    table = LedgerTable(
+        "agent.outbox",
+        "outbox_id",
+        topic="'fte.channels.' || t.channel || '.outbound'",
+        group_id="t.conversation_id",
+    )
+    return Ledger(pool, table, publish)
+
+
+def announcement_ledger(pool: Pool, sidecar: Sidecar) -> Ledger:
+    """The ledger of escalations and dead letters; a row closes when the broker has it."""
+
+    async def publish(topic: str, rows: Sequence[Row]) -> None:
+        for row in rows:
+            event = _ANNOUNCED[topic].FromString(row.payload)
+            event.event_id = str(uuid4())
+            await sidecar.publish(topic, event.SerializeToString())
+
+    table = LedgerTable(
+        "agent.announcements", "announcement_id", topic="t.topic", payload="t.payload"
+    )
+    return Ledger(pool, table, publish, close_on_ack=True)
+
+
+def fact_ledger(pool: Pool, sidecar: Sidecar) -> Ledger:
+    """The ledger of metric facts; metrics answers it."""
+
+    async def publish(topic: str, rows: Sequence[Row]) -> None:
+        event = metrics_events_pb2.FactsRecorded(
+            event_id=str(uuid4()),
+            occur_time=timestamp(datetime.now(UTC)),
+            rows=[metrics_events_pb2.Fact.FromString(row.payload) for row in rows],
+        )
+        await sidecar.publish(topic, event.SerializeToString())
+
+    table = LedgerTable(
+        "agent.metric_facts", "fact_id", topic=f"'{FACTS_TOPIC}'", payload="t.payload"
+    )
+    return Ledger(pool, table, publish)

@@ -1,0 +1,135 @@
+"""The state of one side of a customer: bounded, and a pure fold over the events since the conversation began."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from services.agent.domain.events import (
+    ChannelSwitched,
+    ConversationStarted,
+    Escalated,
+    Event,
+    MessagesTaken,
+    ResponseGiven,
+    TicketOpened,
+)
+from services.agent.domain.turn import Channel, ConversationId, HistoryLine, Role, TicketId
+
+KEPT = 20
+# A message within this time of the last one goes on with the same conversation.
+ACTIVE_FOR = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One matter of the conversation."""
+
+    ticket_id: TicketId
+    reference: str
+    subject: str
+    escalated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the next turn needs to know; lists hold the last 20, oldest first."""
+
+    version: int = 0
+    conversation_id: ConversationId | None = None
+    lines: tuple[HistoryLine, ...] = ()
+    tickets: tuple[Ticket, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    mood: float = 0.0
+    mood_count: int = 0
+    last_message_time: datetime | None = None
+
+    def active_conversation(self, now: datetime) -> ConversationId | None:
+        """The conversation that a message of now belongs to; absent when a new one starts."""
+        if self.last_message_time is None or now - self.last_message_time > ACTIVE_FOR:
+            return None
+        return self.conversation_id
+
+    def ticket(self, form_ticket_id: TicketId | None) -> Ticket | None:
+        """The ticket of a form, or else the newest of the conversation."""
+        if form_ticket_id is None:
+            return self.tickets[-1] if self.tickets else None
+        return next((t for t in self.tickets if t.ticket_id == form_ticket_id), None)
+
+    def history(self, ticket_id: TicketId | None, *, whole: bool) -> tuple[HistoryLine, ...]:
+        """The lines that a turn may see: the whole conversation, or those of one ticket only."""
+        return tuple(line for line in self.lines if whole or line.ticket_id == ticket_id)
+
+
+def evolve(state: State, event: Event) -> State:
+    """Applies one event."""
+    match event:
+        case ConversationStarted():
+            return State(
+                version=state.version,
+                conversation_id=event.conversation_id,
+                channels=(event.channel,),
+                last_message_time=event.start_time,
+            )
+        case ChannelSwitched():
+            return replace(state, channels=(*state.channels, event.to_channel)[-KEPT:])
+        case TicketOpened():
+            ticket = Ticket(event.ticket_id, event.reference, event.subject)
+            return replace(state, tickets=(*state.tickets, ticket)[-KEPT:])
+        case MessagesTaken():
+            return _with_messages(state, event)
+        case ResponseGiven():
+            line = HistoryLine(
+                event.message_id,
+                event.role,
+                event.channel,
+                event.content,
+                event.create_time,
+                event.ticket_id,
+            )
+            return replace(
+                state,
+                lines=(*state.lines, line)[-KEPT:],
+                last_message_time=event.create_time,
+            )
+        case Escalated():
+            return replace(
+                state,
+                tickets=tuple(
+                    replace(t, escalated=True) if t.ticket_id == event.ticket_id else t
+                    for t in state.tickets
+                ),
+            )
+        case _:  # Failures change no line of the conversation.
+            return state
+
+
+def evolve_all(state: State, events: Iterable[Event], version: int) -> State:
+    """Applies the events of commits up to `version`."""
+    for event in events:
+        state = evolve(state, event)
+    return replace(state, version=version)
+
+
+def _with_messages(state: State, event: MessagesTaken) -> State:
+    mood, count, lines = state.mood, state.mood_count, list(state.lines)
+    for message in event.messages:
+        lines.append(
+            HistoryLine(
+                message.message_id,
+                Role.CUSTOMER,
+                message.channel,
+                message.content,
+                message.create_time,
+                event.ticket_id,
+            )
+        )
+        if message.sentiment is not None:
+            count += 1
+            mood += (message.sentiment - mood) / count
+    return replace(
+        state,
+        lines=tuple(lines[-KEPT:]),
+        mood=mood,
+        mood_count=count,
+        last_message_time=max(line.create_time for line in lines),
+    )

@@ -1,0 +1,196 @@
+"""Decides what a turn's outcome means, as events; clock, ids and state come in as arguments."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.agent.domain.conversation import State, Ticket
+from services.agent.domain.events import (
+    ChannelSwitched,
+    ConversationStarted,
+    Escalated,
+    Event,
+    GivenUp,
+    MessagesTaken,
+    OutboundKind,
+    OutboundPart,
+    ResponseGiven,
+    TakenMessage,
+    TicketOpened,
+    TurnFailed,
+)
+from services.agent.domain.formatting import FormatContext, Limits, Part, format_answer
+from services.agent.domain.turn import (
+    Escalation,
+    EscalationReason,
+    MessageId,
+    Role,
+    Side,
+    TicketId,
+    Turn,
+    TurnAnswer,
+    Urgency,
+)
+
+# A batch whose turns returned this many errors goes to a person.
+TRIES = 3
+# A batch that was begun this often without any end keeps killing its runner.
+BEGINS = 10
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+NewId = Callable[[], UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The moment of the decision and a source of fresh ids."""
+
+    now: datetime
+    new_id: NewId
+
+
+def reference_of(ticket_id: UUID) -> str:
+    """Derives the reference that people read out: FTE- and eight Crockford base32 characters (40 bits)."""
+    number = int.from_bytes(hashlib.sha256(ticket_id.bytes).digest()[:5])
+    return "FTE-" + "".join(_CROCKFORD[number >> shift & 31] for shift in range(35, -1, -5))
+
+
+def decide_answer(
+    state: State, turn: Turn, answer: TurnAnswer, limits: Limits, clock: Clock
+) -> list[Event]:
+    """Turns what was staged into events: conversation, ticket, messages, response, escalation."""
+    events = _opening(state, turn, clock)
+    ticket, opened = _ticket(
+        state, turn, answer.ticket_subject, answer.ticket_category, answer.ticket_priority, clock
+    )
+    outcome = "escalated" if answer.escalation is not None else "answered"
+    events += [*opened, _taken(turn, ticket, answer.sentiments, outcome)]
+    kind = OutboundKind.ESCALATION_NOTICE if answer.escalation else OutboundKind.ANSWER
+    parts = format_answer(
+        answer.response, turn.channel, _context(state, turn, ticket, limits), kind.value
+    )
+    events.append(_response(turn, ticket, kind, answer.response, parts, clock, answer))
+    if answer.escalation is not None:
+        events.append(_escalated(turn, ticket, answer.escalation, clock))
+    return events
+
+
+def decide_failure(
+    state: State, turn: Turn, error: str, failure_count: int, limits: Limits, clock: Clock
+) -> list[Event]:
+    """Counts a turn that returned an error; the last try gives the batch to a person with an apology."""
+    if failure_count < TRIES and turn.begin_count < BEGINS:
+        return [TurnFailed(error, failure_count)]
+    events = _opening(state, turn, clock)
+    subject = turn.batch[0].subject or "We could not answer this message"
+    ticket, opened = _ticket(state, turn, subject, "general", "high", clock)
+    parts = format_answer(
+        "", turn.channel, _context(state, turn, ticket, limits), OutboundKind.APOLOGY.value
+    )
+    escalation = Escalation(EscalationReason.PROCESSING_FAILURE, Urgency.HIGH)
+    return [
+        *events,
+        *opened,
+        _taken(turn, ticket, (), "failed"),
+        _response(turn, ticket, OutboundKind.APOLOGY, "", parts, clock, None),
+        _escalated(turn, ticket, escalation, clock),
+        GivenUp(
+            dead_letter_id=clock.new_id(),
+            ticket_id=ticket.ticket_id,
+            message_ids=tuple(m.message_id for m in turn.batch),
+            channel=turn.channel,
+            error=error,
+            attempts=max(failure_count, turn.begin_count),
+        ),
+    ]
+
+
+def _opening(state: State, turn: Turn, clock: Clock) -> list[Event]:
+    if turn.new_conversation:
+        return [ConversationStarted(turn.conversation_id, turn.channel, turn.batch[0].accept_time)]
+    if state.channels and state.channels[-1] is not turn.channel:
+        return [ChannelSwitched(state.channels[-1], turn.channel, clock.now)]
+    return []
+
+
+def _ticket(
+    state: State, turn: Turn, subject: str, category: str, priority: str, clock: Clock
+) -> tuple[Ticket, list[Event]]:
+    form = next((m for m in turn.batch if m.form_ticket_id is not None), None)
+    if not turn.new_conversation:
+        known = state.ticket(form.form_ticket_id if form else None)
+        if known is not None:
+            return known, []
+    ticket_id = form.form_ticket_id if form else None
+    if ticket_id is None:
+        ticket_id = TicketId(clock.new_id())
+    reference = form.form_reference if form else reference_of(ticket_id)
+    ticket = Ticket(ticket_id, reference, subject)
+    opened = TicketOpened(ticket_id, reference, subject, category, priority, turn.channel)
+    return ticket, [opened]
+
+
+def _taken(
+    turn: Turn, ticket: Ticket, sentiments: tuple[float, ...], outcome: str
+) -> MessagesTaken:
+    scores = (*sentiments, *[None] * len(turn.batch))
+    return MessagesTaken(
+        messages=tuple(
+            TakenMessage(m.message_id, m.channel, m.content, m.accept_time, score)
+            for m, score in zip(turn.batch, scores, strict=False)
+        ),
+        ticket_id=ticket.ticket_id,
+        outcome=outcome,
+    )
+
+
+def _context(state: State, turn: Turn, ticket: Ticket, limits: Limits) -> FormatContext:
+    # Continuity is acknowledged once, and never on the side of a mere claim.
+    switched = not turn.new_conversation and turn.side is Side.VERIFIED and state.channels
+    previous = state.channels[-1] if switched else None
+    return FormatContext(
+        display_name=turn.display_name,
+        reference=ticket.reference,
+        ticket_subject=ticket.subject,
+        message_subject=turn.batch[-1].subject,
+        previous_channel=previous if previous is not turn.channel else None,
+        status_url=turn.batch[-1].status_url,
+        limits=limits,
+    )
+
+
+def _response(
+    turn: Turn,
+    ticket: Ticket,
+    kind: OutboundKind,
+    content: str,
+    parts: list[Part],
+    clock: Clock,
+    answer: TurnAnswer | None,
+) -> ResponseGiven:
+    return ResponseGiven(
+        message_id=MessageId(clock.new_id()),
+        ticket_id=ticket.ticket_id,
+        role=Role.AI if kind is OutboundKind.ANSWER else Role.SYSTEM,
+        kind=kind,
+        channel=turn.channel,
+        content=content or "\n\n".join(part.text for part in parts),
+        parts=tuple(
+            OutboundPart(clock.new_id(), part.text, part.html, part.subject) for part in parts
+        ),
+        create_time=clock.now,
+        tool_calls=answer.tool_calls if answer else (),
+        tokens_used=answer.tokens_used if answer else 0,
+        latency_ms=answer.latency_ms if answer else 0,
+        model=answer.model if answer else "",
+        sources=answer.sources if answer else (),
+    )
+
+
+def _escalated(turn: Turn, ticket: Ticket, escalation: Escalation, clock: Clock) -> Escalated:
+    return Escalated(
+        clock.new_id(), ticket.ticket_id, escalation.reason, escalation.urgency, turn.channel
+    )

@@ -1,0 +1,187 @@
+"""Composition of the agent: settings, adapters, use cases, serve."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import structlog
+from dapr.actor.runtime.grpc_host import ActorGrpcHost
+from dapr.proto import appcallback_service_v1
+
+from chassis import logs
+from chassis.database import Pool, open_pool
+from chassis.events import EventReceiver
+from chassis.ledger import Ledger, Receipt
+from chassis.serve import Process
+from chassis.settings import load
+from chassis.sidecar import Sidecar
+from fte.agent.v1 import agent_service_pb2, agent_service_pb2_grpc
+from fte.conversation.v1 import receipts_pb2
+from fte.identity.v1 import identity_service_pb2_grpc
+from fte.intake.v1 import intake_service_pb2_grpc
+from services.agent.adapters import delivered, incoming
+from services.agent.adapters.channel_limits import ChannelLimits
+from services.agent.adapters.customer_actor import Base64Json, Customer, Desk, RawBytes
+from services.agent.adapters.customer_client import ActorClient
+from services.agent.adapters.due_heads import PostgresDueHeads
+from services.agent.adapters.grpc_service import AgentService
+from services.agent.adapters.history import TurnHistory
+from services.agent.adapters.inbound import InboundStore
+from services.agent.adapters.knowledge_base import PostgresKnowledgeBase, sync
+from services.agent.adapters.language_model_offline import OfflinePolicy
+from services.agent.adapters.language_model_openai import OpenAiModel
+from services.agent.adapters.publishing import announcement_ledger, fact_ledger, outbox_ledger
+from services.agent.adapters.receipts import ReceiptPublisher
+from services.agent.adapters.send_outcomes import SendOutcomes
+from services.agent.adapters.turns import Commit, Turns, TurnTimes
+from services.agent.application.runner import Runner
+from services.agent.application.think import Thinker
+from services.agent.settings import AgentSettings
+
+log = structlog.get_logger(__name__)
+
+
+class ActorHosting:
+    """Keeps the actor host's stream to the sidecar open; it dies for good when a sidecar stays away too long."""
+
+    def __init__(self, settings: AgentSettings, desk: Desk) -> None:
+        self._address = f"127.0.0.1:{settings.dapr_grpc_port}"
+        self._desk = desk
+
+    async def run(self) -> None:
+        """Hosts `Customer` actors until cancelled."""
+        host = ActorGrpcHost(address=self._address, app_port=0)
+        await host.register_actor(
+            Customer,
+            message_serializer=RawBytes(),
+            state_serializer=Base64Json(),
+            actor_factory=lambda context, ident: Customer(context, ident, self._desk),
+        )
+        await host.run_forever()
+
+
+async def main() -> int:
+    """Runs the agent until it is told to stop; returns the exit code."""
+    settings = load(AgentSettings)
+    logs.configure("agent", settings.log_level)
+    pool = await open_pool(
+        settings.database_url.get_secret_value(), settings.database_pool_size, application="agent"
+    )
+    turn_pool = await open_pool(
+        settings.turn_database_url.get_secret_value(),
+        settings.turn_pool_size,
+        application="agent-turn",
+    )
+    sidecar = Sidecar(settings.dapr_grpc_port, settings.dapr_api_token.get_secret_value())
+    process = build(settings, pool, turn_pool, sidecar)
+    process.on_stop(pool.close)
+    process.on_stop(turn_pool.close)
+    process.on_stop(sidecar.close)
+    report = await sync(pool, settings.context_dir)
+    log.info("knowledge base synced", **report.counts())
+    return await process.run()
+
+
+def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar) -> Process:
+    """Wires everything by hand; nothing is started."""
+    outbox = outbox_ledger(pool, sidecar)
+    announcements = announcement_ledger(pool, sidecar)
+    facts = fact_ledger(pool, sidecar)
+    receipts = ReceiptPublisher(sidecar)
+
+    def committed(commit: Commit) -> None:
+        outbox.hint(commit.written.outbox)
+        announcements.hint(commit.written.announcements)
+        facts.hint(commit.written.facts)
+        receipts.send(
+            Receipt(message_id, settled=True, outcome=outcome)
+            for message_id, outcome in commit.written.settled
+        )
+
+    intake = intake_service_pb2_grpc.IntakeServiceStub(sidecar.service("intake"))
+    identity = identity_service_pb2_grpc.IdentityServiceStub(sidecar.service("identity"))
+    limits = ChannelLimits(intake)
+    outcomes = SendOutcomes(pool, turn_pool)
+    desk = Desk(Turns(turn_pool, _times(settings)), outcomes, limits.of, committed)
+    customers = ActorClient(sidecar)
+    inbound = InboundStore(pool, settings.quiet, settings.burst)
+    runner = Runner(
+        # A fresh start of the same slot voids what its predecessor left open.
+        f"{settings.instance}/{uuid4()}",
+        PostgresDueHeads(pool, inbound),
+        customers,
+        _thinker(settings, turn_pool),
+        settings.runner_capacity,
+    )
+
+    events = EventReceiver(pool, "agent")
+    taking = incoming.Incoming(inbound, intake, identity, receipts, runner)
+    delivering = delivered.Delivered(outbox, outcomes, customers)
+    events.on(incoming.TOPIC, receipts_pb2.RowsDriven, taking.take)
+    events.on(delivered.TOPIC, receipts_pb2.ReceiptsIssued, delivering.take)
+    events.on("fte.metrics.settled", receipts_pb2.ReceiptsIssued, lambda e: _settle(facts, e))
+
+    process = Process("agent", settings)
+    name = agent_service_pb2.DESCRIPTOR.services_by_name["AgentService"].full_name
+    process.serve(
+        lambda server: agent_service_pb2_grpc.add_AgentServiceServicer_to_server(
+            AgentService(pool), server
+        ),
+        name,
+    )
+    process.serve(
+        lambda server: appcallback_service_v1.add_AppCallbackServicer_to_server(  # type: ignore[no-untyped-call]
+            events, server
+        )
+    )
+    for task_name, ledger in (
+        ("outbox", outbox),
+        ("announcements", announcements),
+        ("facts", facts),
+    ):
+        process.background(task_name, ledger.run)
+    process.background("receipts", receipts.run)
+    process.background("limits", limits.run)
+    process.background("actors", ActorHosting(settings, desk).run)
+    process.background("runner", runner.run)
+    process.check(
+        ready={
+            "database": lambda: _database_answers(pool),
+            "sidecar": sidecar.is_healthy,
+            "broker": sidecar.check_broker,
+        },
+        live={"publishing": lambda: asyncio.sleep(0, not sidecar.publishing_is_dead())},
+    )
+    return process
+
+
+def _times(settings: AgentSettings) -> TurnTimes:
+    return TurnTimes(
+        quiet=settings.quiet,
+        burst=settings.burst,
+        chat_cap=timedelta(seconds=settings.chat_cap_seconds),
+        mail_cap=timedelta(seconds=settings.mail_cap_seconds),
+        retry=timedelta(seconds=settings.retry_seconds),
+    )
+
+
+def _thinker(settings: AgentSettings, turn_pool: Pool) -> Thinker:
+    offline = OfflinePolicy()
+    key = settings.openai_api_key.get_secret_value()
+    model = (
+        OpenAiModel(key, settings.openai_base_url or None, settings.openai_model) if key else None
+    )
+    return Thinker(
+        model=model or offline,
+        fallback=offline if model else None,
+        knowledge=PostgresKnowledgeBase(turn_pool),
+        history=TurnHistory(turn_pool),
+    )
+
+
+async def _settle(facts: Ledger, event: receipts_pb2.ReceiptsIssued) -> None:
+    await facts.receive([Receipt(UUID(r.row_id), settled=True) for r in event.rows])
+
+
+async def _database_answers(pool: Pool) -> bool:
+    return bool(await pool.fetchval("SELECT true"))

@@ -1,0 +1,51 @@
+"""The agent's settings."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from chassis.settings import ServiceSettings
+
+
+class AgentSettings(ServiceSettings):
+    """What the agent needs beside what every service needs."""
+
+    turn_database_url: SecretStr = Field(
+        description="Postgres of the turn role, which sees one side of one customer"
+    )
+    turn_pool_size: int = Field(default=4, ge=1, le=50, description="connections of the turn role")
+    context_dir: Path = Field(default=Path("context"), description="the company's own words")
+    openai_api_key: SecretStr = Field(
+        default=SecretStr(""), description="key of the model; empty for the offline policy"
+    )
+    openai_base_url: str = Field(
+        default="", description="endpoint of the model; empty for OpenAI's"
+    )
+    openai_model: str = Field(default="gpt-5-mini", description="model that writes the answers")
+    runner_capacity: int = Field(
+        default=16, ge=1, le=256, description="turns that one process executes at once"
+    )
+    quiet_seconds: float = Field(
+        default=2.5, ge=0, description="silence after which a WhatsApp burst is answered"
+    )
+    burst_seconds: float = Field(
+        default=10.0, gt=0, description="longest wait of a WhatsApp burst from its first message"
+    )
+    chat_cap_seconds: float = Field(
+        default=60.0, gt=0, description="longest turn on WhatsApp and web"
+    )
+    mail_cap_seconds: float = Field(default=120.0, gt=0, description="longest turn on mail")
+    retry_seconds: float = Field(
+        default=2.0, gt=0, description="wait after the first failed turn; doubles with each"
+    )
+
+    @property
+    def quiet(self) -> timedelta:
+        """The quiet moment as a duration."""
+        return timedelta(seconds=self.quiet_seconds)
+
+    @property
+    def burst(self) -> timedelta:
+        """The longest burst as a duration."""
+        return timedelta(seconds=self.burst_seconds)
