@@ -87,7 +87,7 @@ def message(
     assurance: int = conversation_pb2.ASSURANCE_VERIFIED,
     ticket: UUID | None = None,
 ) -> intake_service_pb2.InboundMessage:
-    form = intake_service_pb2.WebFormFacts(ticket_id=str(ticket), reference=f"FTE-{ticket}"[:12])
+    form = intake_service_pb2.WebFormFacts(ticket_id=str(ticket), reference=f"FTE-{str(ticket)[-8:]}")
     return intake_service_pb2.InboundMessage(
         message_id=str(uuid4()),
         handle_id=str(UUID(int=7)),
