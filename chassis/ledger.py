@@ -21,7 +21,7 @@ from chassis.database import AWAY, Pool
 
 BATCH = 64
 SWEEP_SECONDS = 0.5
-# Silence after which the next receipt shows that the far end is back.
+# Silence after which the next receipt shows that the far end is back; more where it answers in batches.
 SILENCE_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
@@ -64,12 +64,19 @@ class Ledger:
     """Drives the open rows of one table; `publish` gets at most 64 rows of one topic and raises on failure."""
 
     def __init__(
-        self, pool: Pool, table: LedgerTable, publish: Publish, *, close_on_ack: bool = False
+        self,
+        pool: Pool,
+        table: LedgerTable,
+        publish: Publish,
+        *,
+        close_on_ack: bool = False,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self._pool = pool
         self._table = table
         self._publish = publish
         self._close_on_ack = close_on_ack
+        self._silence_seconds = silence_seconds
         self._hints: asyncio.Queue[Row] = asyncio.Queue(maxsize=10_000)
         self._last_receipt = time.monotonic()
         self._claim_sql = _claim_sql(table)
@@ -103,13 +110,16 @@ class Ledger:
         )
         silent = time.monotonic() - self._last_receipt
         self._last_receipt = time.monotonic()
-        if silent > SILENCE_SECONDS:
+        if silent > self._silence_seconds:
             await self._pull_forward()
 
     async def _pull_forward(self) -> None:
+        # Rows that somebody holds are on their way already; waiting for them out of order could deadlock.
         await self._pool.execute(
             f"UPDATE {self._table.name} SET next_drive_time = now() + random() * interval '0.5 s' "  # noqa: S608
-            "WHERE state = 'open' AND next_drive_time > now() + interval '1 s'"
+            f"WHERE {self._table.key} IN (SELECT {self._table.key} FROM {self._table.name} "
+            "WHERE state = 'open' AND next_drive_time > now() + interval '1 s' "
+            "FOR NO KEY UPDATE SKIP LOCKED)"
         )
 
     async def _publish_hints(self) -> None:
@@ -149,16 +159,20 @@ class Ledger:
 
 def _claim_sql(table: LedgerTable) -> str:
     # An open row is driven after 1, 2, 4, … 30 s; a stored one after 60 s growing to 10 min.
+    # Materialised: inside IN the planner may run the inner query once for each row, and claim all of them.
     return f"""
+        WITH due AS MATERIALIZED (
+            SELECT {table.key} AS row_id FROM {table.name}
+            WHERE state <> 'settled' AND next_drive_time <= now()
+            ORDER BY next_drive_time LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+        )
         UPDATE {table.name} AS t
         SET attempts = t.attempts + 1,
             next_drive_time = now() + (0.9 + random() * 0.2) * CASE t.state
                 WHEN 'open' THEN least(interval '1 s' * power(2, least(t.attempts, 5)), interval '30 s')
                 ELSE least(interval '60 s' * power(2, least(t.attempts, 4)), interval '10 min') END
-        WHERE t.{table.key} IN (
-            SELECT {table.key} FROM {table.name}
-            WHERE state <> 'settled' AND next_drive_time <= now()
-            ORDER BY next_drive_time LIMIT $1 FOR UPDATE SKIP LOCKED)
+        FROM due
+        WHERE t.{table.key} = due.row_id
         RETURNING t.{table.key} AS row_id, {table.topic} AS topic, {table.group_id} AS group_id,
                   {table.payload} AS payload
     """  # noqa: S608 - every name is a constant of the code

@@ -44,11 +44,13 @@ CREATE TABLE intake.inbox_order (
     PRIMARY KEY (handle_id, inbox_seq)
 );
 
--- Where each mailbox was read up to, and until when Gmail notifies us.
+-- Where each mailbox was read up to, until when Gmail notifies us, and which replica reads it now.
 CREATE TABLE intake.mail_cursors (
     mailbox           text PRIMARY KEY,
-    history_id        bigint NOT NULL,
+    history_id        bigint,               -- absent until the first watch
     watch_expire_time timestamptz,
+    lease_holder      text,
+    lease_time        timestamptz,          -- until when the holder reads; absent: nobody does
     update_time       timestamptz NOT NULL DEFAULT now()
 );
 

@@ -26,9 +26,11 @@ CREATE INDEX customer_identifiers_customer ON identity.customer_identifiers (cus
 CREATE TABLE identity.requests (
     request_id   uuid PRIMARY KEY,
     request_hash bytea NOT NULL,
-    response     bytea NOT NULL,
+    customer_id  uuid,                       -- whose handles the answer holds; set with the response
+    response     bytea,                      -- NULL only inside the transaction that makes it
     create_time  timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX requests_customer ON identity.requests (customer_id);
 
 CREATE TABLE identity.metric_facts (
     fact_id         uuid PRIMARY KEY DEFAULT uuidv7(),
@@ -37,7 +39,8 @@ CREATE TABLE identity.metric_facts (
     state           text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'stored', 'settled')),
     outcome         text,
     attempts        integer NOT NULL DEFAULT 0,
-    next_drive_time timestamptz NOT NULL DEFAULT now() + interval '1 second',
+    -- The first publish is the hint after the commit. Metrics answers after its next batch, 10 s at most.
+    next_drive_time timestamptz NOT NULL DEFAULT now() + interval '15 seconds',
     stored_time     timestamptz,
     settle_time     timestamptz
 );

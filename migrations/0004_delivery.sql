@@ -16,10 +16,11 @@ CREATE TABLE delivery.intents (
     state             text NOT NULL DEFAULT 'PENDING' CHECK (state IN
                           ('PENDING', 'ATTEMPTING', 'UNKNOWN', 'SENT', 'REJECTED', 'NEEDS_HUMAN', 'CANCELLED', 'PARKED')),
     attempts          integer NOT NULL DEFAULT 0,
+    resends           integer NOT NULL DEFAULT 0, -- after an unknown outcome; at most one
     next_attempt_time timestamptz NOT NULL DEFAULT now(),
     deadline_time     timestamptz,                -- of the attempt under way
     worker            text,                       -- who attempts
-    draft_id          text,                       -- Gmail: the saved step before the send
+    draft_id          text,                       -- Gmail: the saved step before the send; its thread is provider_thread_id
     witness_readings  integer NOT NULL DEFAULT 0, -- separate negative readings since the outcome became unknown
     unknown_time      timestamptz,
     provider_id       text,
@@ -32,6 +33,8 @@ CREATE TABLE delivery.intents (
     UNIQUE (conversation_id, channel, send_seq)
 );
 CREATE INDEX intents_work ON delivery.intents (next_attempt_time) WHERE state IN ('PENDING', 'ATTEMPTING', 'UNKNOWN');
+-- Whether an earlier part of the same answer failed.
+CREATE INDEX intents_message ON delivery.intents (message_id, send_seq);
 CREATE UNIQUE INDEX intents_provider ON delivery.intents (channel, provider_id) WHERE provider_id IS NOT NULL;
 
 -- One row for each attempt, for the audit and for `fte trace`.
@@ -40,7 +43,8 @@ CREATE TABLE delivery.attempts (
     attempt     integer NOT NULL,
     start_time  timestamptz NOT NULL DEFAULT now(),
     end_time    timestamptz,
-    outcome     text,                             -- sent, rejected, not_sent, unknown
+    outcome     text CHECK (outcome IN ('sent', 'rejected', 'not_sent', 'refused', 'unknown')),
+                                                  -- refused by an open breaker is no attempt; absent if its worker died
     detail      text,
     PRIMARY KEY (intent_id, attempt)
 );

@@ -1,0 +1,85 @@
+# Every task of a developer and of CI. `make test` is exactly what CI runs.
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name) 2>/dev/null)))
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK_HASH := $(shell cat requirements.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
+STAMP := $(VENV)/.installed-$(LOCK_HASH)
+# The commit that the contracts are compared with: the parent, or nothing in a first commit.
+AGAINST ?= HEAD~1
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format lint types imports protos generate generated unit contract \
+        integration e2e lock clean
+
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Makes .venv with the locked dependencies and the fte command
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or set PYTHON" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is older than 3.11: install Python 3.11 or newer, or set PYTHON" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+run: install ## Starts everything and plays the demonstration; ONCE=1 ends after it
+	@exec $(BIN)/fte up $(if $(ONCE),--once,--demo)
+
+test: install check unit contract integration e2e ## Runs all checks and all tests
+
+check: format lint types imports protos generated ## Runs the checks that need no process
+
+format: install ## Fails if a file is not formatted
+	$(BIN)/ruff format --check .
+
+lint: install ## Looks for faults and lists long files
+	$(BIN)/ruff check .
+	@find services chassis devstack cli simulators -name '*.py' -size +4k -exec awk 'END { if (NR > 400) print FILENAME": "NR" lines" }' {} \;
+
+types: install ## Checks the types
+	$(BIN)/mypy .
+
+imports: install ## Checks the direction of imports
+	$(BIN)/lint-imports
+
+protos: install ## Checks the contracts, and that they did not break since the parent commit
+	$(BIN)/buf lint
+	@if git rev-parse --verify --quiet '$(AGAINST)^{commit}' >/dev/null && git cat-file -e '$(AGAINST):buf.yaml' 2>/dev/null; then \
+		echo "buf breaking against $(AGAINST)"; \
+		$(BIN)/buf breaking --against ".git#ref=$$(git rev-parse '$(AGAINST)')"; \
+	else echo "buf breaking: no contracts in $(AGAINST) to compare with"; fi
+
+generate: install ## Writes gen/ from protos/
+	$(BIN)/python scripts/generate.py
+
+generated: install ## Fails if gen/ is not what protos/ generate
+	$(BIN)/python scripts/generate.py --check
+
+unit: install ## Runs the unit tests
+	$(BIN)/pytest tests/unit
+
+contract: install ## Runs the contract tests
+	$(BIN)/pytest tests/contract
+
+integration: install ## Runs the tests of adapters against their real partners
+	$(BIN)/pytest tests/integration
+
+e2e: install ## Runs the stories on a whole stack of its own
+	$(BIN)/pytest tests/e2e
+
+lock: ## Writes requirements.lock from requirements.in
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
+		--no-emit-trusted-host --output-file requirements.lock requirements.in
+
+clean: ## Removes what can be made again; the stack's data stay (fte reset)
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
