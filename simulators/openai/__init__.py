@@ -1,0 +1,1 @@
+"""A stand-in for an OpenAI-compatible model server whose replies are scripted."""

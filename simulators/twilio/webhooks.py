@@ -1,0 +1,148 @@
+"""Owns what Twilio posts to us: signed forms, and the messages that customers write."""
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from twilio.request_validator import RequestValidator
+
+from simulators.database import Database
+from simulators.input import BadInputError
+from simulators.outgoing import Outgoing, Policy, Wire
+from simulators.rules import ORIGIN
+from simulators.twilio.messages import Message, Messages, Schedule
+from simulators.twilio.settings import Settings
+
+_MEDIA_TYPE: Final = "image/jpeg"
+
+POLICIES: Final = {
+    # A webhook that finds nobody at home is tried for ten minutes.
+    "webhook": Policy(
+        accepted=lambda status: status < 300,  # noqa: PLR2004
+        retried=lambda status: status >= 500,  # noqa: PLR2004
+        first_seconds=0.5,
+        longest_seconds=15.0,
+        within_seconds=600.0,
+    ),
+    # A status callback is tried once more, and only when no connection came about.
+    "status": Policy(
+        accepted=lambda status: status < 300,  # noqa: PLR2004
+        retried=lambda _status: False,
+        first_seconds=0.2,
+        longest_seconds=0.2,
+        within_seconds=600.0,
+        unreachable_tries=1,
+    ),
+}
+ANSWER_SECONDS: Final = 15.0
+
+
+class Signer:
+    """Encodes and signs the account's webhooks and callbacks."""
+
+    def __init__(self, auth_token: str) -> None:
+        self._validator = RequestValidator(auth_token)
+
+    def write(self, kind: str, url: str, content: Mapping[str, str]) -> Wire:
+        """Returns a signed form; repeats of one call carry the same idempotency token."""
+        body = urlencode(content).encode()
+        seed = f"{kind} {content['MessageSid']}".encode()
+        return Wire(
+            {
+                "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+                "User-Agent": "TwilioProxy/1.1",
+                "X-Twilio-Signature": self._validator.compute_signature(url, content),
+                "I-Twilio-Idempotency-Token": hashlib.sha256(seed).hexdigest(),
+            },
+            body,
+        )
+
+
+class Receiving:
+    """Plays customers who write to the account's number."""
+
+    def __init__(
+        self, settings: Settings, database: Database, messages: Messages, outgoing: Outgoing
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._messages = messages
+        self._outgoing = outgoing
+
+    def receive(self, customer: Mapping[str, Any]) -> str:
+        """Stores a customer's message, opens the 24-hour window, queues the webhook; returns the SID.
+
+        Takes `from` (E.164, with or without `whatsapp:`), `body`, `media` (addresses, or objects
+        with `url` and `content_type`), `profile_name`.
+
+        Raises:
+            BadInputError: if a field has the wrong form; the text says which.
+        """
+        number = customer.get("from")
+        body = customer.get("body") or ""
+        if not isinstance(number, str) or not number.removeprefix("whatsapp:").startswith("+"):
+            raise BadInputError("from is a number such as +15550100")
+        if not isinstance(body, str):
+            raise BadInputError("body is a text")
+        media = [_media(item) for item in customer.get("media") or []]
+        number = number.removeprefix("whatsapp:")
+        now = time.time()
+        message = Message(
+            sid=f"{'MM' if media else 'SM'}{secrets.token_hex(16)}",
+            direction="inbound",
+            sender=f"whatsapp:{number}",
+            recipient=self._settings.sender,
+            body=body,
+            media=len(media),
+            made=now,
+            visible=now + ORIGIN.get().late_seconds,
+            schedule=Schedule(sent=now),
+        )
+        content = self._form(message, media, str(customer.get("profile_name") or number))
+        with self._database.transaction():
+            self._messages.add(message)
+            self._messages.set_window(message.sender, now)
+            self._outgoing.enqueue(
+                "webhook:inbound", self._settings.webhook_url, content, now, message.sender
+            )
+        return message.sid
+
+    def _form(
+        self, message: Message, media: list[tuple[str, str]], profile_name: str
+    ) -> dict[str, str]:
+        wa_id = message.sender.removeprefix("whatsapp:+")
+        context = {"ProfileName": profile_name, "WaId": wa_id}
+        form = {
+            "SmsMessageSid": message.sid,
+            "NumMedia": str(len(media)),
+            "ProfileName": profile_name,
+            "MessageType": "image" if media else "text",
+            "SmsSid": message.sid,
+            "WaId": wa_id,
+            "SmsStatus": "received",
+            "Body": message.body,
+            "To": message.recipient,
+            "NumSegments": "1",
+            "ReferralNumMedia": "0",
+            "MessageSid": message.sid,
+            "AccountSid": self._settings.account_sid,
+            "ChannelMetadata": json.dumps({"type": "whatsapp", "data": {"context": context}}),
+            "From": message.sender,
+            "ApiVersion": "2010-04-01",
+        }
+        for at, (url, content_type) in enumerate(media):
+            form[f"MediaUrl{at}"] = url
+            form[f"MediaContentType{at}"] = content_type
+        return form
+
+
+def _media(item: Any) -> tuple[str, str]:
+    if isinstance(item, str):
+        return item, _MEDIA_TYPE
+    if isinstance(item, Mapping) and isinstance(item.get("url"), str):
+        return item["url"], str(item.get("content_type") or _MEDIA_TYPE)
+    raise BadInputError("media is a list of addresses, or of objects with url and content_type")
