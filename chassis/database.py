@@ -8,6 +8,10 @@ import asyncpg
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
+# Its own text of an error ends with the server's detail, and that quotes rows: "Key (value)=(…) exists". So an
+# error says what happened; `detail` stays for code that asks for it.
+asyncpg.PostgresError.__str__ = BaseException.__str__  # type: ignore[method-assign]
+
 # What asyncpg raises when the server is away, going away or full, as opposed to a wrong statement.
 AWAY: tuple[type[BaseException], ...] = (
     asyncpg.PostgresConnectionError,

@@ -6,6 +6,7 @@
     ├── Conflict          ABORTED
     ├── Unauthenticated   UNAUTHENTICATED
     └── Unavailable       UNAVAILABLE (with retry_after)
+        └── TooSlow       DEADLINE_EXCEEDED
 
 On the wire each is a google.rpc.Status with ErrorInfo (AIP-193); the reasons are those of
 fte.conversation.v1.ErrorReason without their prefix.
@@ -102,6 +103,12 @@ class Unavailable(ServiceError):
     ) -> None:
         super().__init__(message, reason=reason, metadata=metadata)
         self.retry_after = retry_after
+
+
+class TooSlow(Unavailable):
+    """The work did not end within the server's own deadline; whether it took effect is unknown."""
+
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 _BY_CODE: dict[grpc.StatusCode, type[ServiceError]] = {

@@ -17,6 +17,7 @@ from chassis.errors import (
     FieldViolation,
     Rejected,
     ServiceError,
+    TooSlow,
     Unauthenticated,
     Unavailable,
     to_status,
@@ -24,8 +25,14 @@ from chassis.errors import (
 
 Handler = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
 
-# Probes and tools ask these without a credential; they show nothing of a customer.
-_OPEN = ("/grpc.health.v1.Health/", "/grpc.reflection.")
+# Probes and tools ask these without a credential, and so does daprd what an app listens to (1.18 leaves its
+# token out there). They show nothing of a customer.
+_OPEN = (
+    "/grpc.health.v1.Health/",
+    "/grpc.reflection.",
+    "/dapr.proto.runtime.v1.AppCallback/ListTopicSubscriptions",
+    "/dapr.proto.runtime.v1.AppCallback/ListInputBindings",
+)
 
 log = structlog.get_logger(__name__)
 tracer = trace.get_tracer(__name__)
@@ -35,13 +42,18 @@ def violations_of(message: Message) -> list[FieldViolation]:
     """Checks a message against the rules in its proto and returns what is wrong, field by field."""
     return [
         FieldViolation(
-            ".".join(part.field_name for part in violation.proto.field.elements)
+            ".".join(_step(part) for part in violation.proto.field.elements)
             if violation.proto.field is not None
             else "",
             violation.proto.message,
         )
         for violation in protovalidate.collect_violations(message)
     ]
+
+
+def _step(part: Any) -> str:
+    repeated = part.WhichOneof("subscript") == "index"
+    return f"{part.field_name}[{part.index}]" if repeated else str(part.field_name)
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -102,16 +114,22 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         try:
             # A caller's own deadline is kept by gRPC; one without a deadline gets ours.
             remaining = context.time_remaining()
-            async with asyncio.timeout(None if remaining is not None else self._deadline):
+            async with asyncio.timeout(None if remaining is not None else self._deadline) as limit:
                 return await inner(request, context)
         except ServiceError:
             raise
+        except TimeoutError as error:
+            if not limit.expired():
+                raise _database_away(error) from error
+            raise TooSlow(f"This took longer than {self._deadline} s.") from error
         except AWAY as error:
-            log.warning("dependency away", error=type(error).__name__)
-            raise Unavailable(
-                "The database does not answer.", metadata={"dependency": "database"}
-            ) from error
+            raise _database_away(error) from error
         except Exception as error:
             span = trace.format_trace_id(trace.get_current_span().get_span_context().trace_id)
             log.exception("call failed")
             raise ServiceError("This is a fault of ours.", metadata={"trace_id": span}) from error
+
+
+def _database_away(error: BaseException) -> Unavailable:
+    log.warning("dependency away", error=type(error).__name__)
+    return Unavailable("The database does not answer.", metadata={"dependency": "database"})

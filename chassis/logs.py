@@ -13,7 +13,8 @@ import structlog
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-_ADDRESS = re.compile(r"([A-Za-z0-9._%+-])[A-Za-z0-9._%+-]*@([A-Za-z0-9-]+\.[A-Za-z0-9.-]+)")
+# Letters of any script: addresses may be international.
+_ADDRESS = re.compile(r"([\w.%+-])[\w.%+-]*@([\w-]+\.[\w.-]+)")
 _PHONE = re.compile(r"\+\d{6,15}\b")
 _BLANK = "[redacted]"
 
@@ -58,9 +59,24 @@ def mask_text(text: str) -> str:
 def mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Masks every text of a log line, exceptions included: the last net, not the first."""
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = mask_text(value)
+        if not key.startswith("_"):  # structlog's own, removed before the line is made
+            event[key] = _masked(value)
     return event
+
+
+def _masked(value: Any) -> Any:
+    match value:
+        case str():
+            return mask_text(value)
+        case dict():
+            return {_masked(key): _masked(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_masked(item) for item in value]
+        case None | bool() | int() | float():
+            return value
+        case _:
+            # The renderer would print it by its text, unmasked.
+            return mask_text(str(value))
 
 
 def protobuf_fields(message: Message) -> dict[str, Any]:

@@ -7,7 +7,7 @@ used where Dapr sets them.
 import sys
 from typing import TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -39,7 +39,9 @@ class ServiceSettings(BaseSettings):
         default=0, description="second gRPC port for callers with an API key; 0 for none"
     )
     api_key: SecretStr = Field(
-        default=SecretStr(""), description="wanted of every call to the second port"
+        default=SecretStr(""),
+        validate_default=True,
+        description="wanted of every call to the second port; required with it",
     )
     reflection: bool = Field(default=True, description="whether gRPC reflection is served")
     default_deadline_seconds: float = Field(
@@ -49,6 +51,14 @@ class ServiceSettings(BaseSettings):
         default="local-0", description="name of this replica, stable over restarts"
     )
     log_level: str = Field(default="INFO", description="least severe level that is logged")
+
+    @field_validator("api_key")
+    @classmethod
+    def _guards_the_second_port(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        # An empty key would open the port to everybody.
+        if info.data.get("local_grpc_port") and not value.get_secret_value():
+            raise ValueError("needed when FTE_LOCAL_GRPC_PORT is set")
+        return value
 
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
@@ -62,5 +72,6 @@ def load(settings: type[SettingsT]) -> SettingsT:
         for problem in error.errors():
             name = str(problem["loc"][0])
             variable = name if name.isupper() else f"FTE_{name.upper()}"
-            sys.stderr.write(f"setting {variable}: {problem['msg'].lower()}\n")
+            said = problem["msg"].removeprefix("Value error, ")
+            sys.stderr.write(f"setting {variable}: {said[:1].lower()}{said[1:]}\n")
         raise SystemExit(2) from None

@@ -18,6 +18,8 @@ from chassis.errors import from_rpc_error
 DEADLINE_SECONDS = 5.0
 # After two minutes without its broker, Dapr's JetStream component never reconnects; then only a restart helps.
 PUBLISH_FAILING_SECONDS = 60.0
+# Go's transport takes a request with one of these headers for repeatable and may send it twice.
+_REPEATABLE = frozenset({"idempotency-key", "x-idempotency-key"})
 _GONE_FOR_GOOD = "connection closed"
 
 log = structlog.get_logger(__name__)
@@ -126,6 +128,8 @@ class Sidecar:
         seconds: float,
     ) -> tuple[bytes, Mapping[str, str]]:
         """Calls an output binding once and returns its data and metadata; raises `Unavailable`."""
+        if any(key.lower() in _REPEATABLE for key in metadata or ()):
+            raise ValueError("an idempotency header must not reach a binding")
         request = api_v1.InvokeBindingRequest(
             name=name, operation=operation, data=data, metadata=dict(metadata or {})
         )
@@ -147,9 +151,6 @@ class Sidecar:
         `Unavailable` means that no answer came: whether the request took effect is then unknown.
         """
         sent = {key.title(): value for key, value in (headers or {}).items()}
-        if any(key in {"Idempotency-Key", "X-Idempotency-Key"} for key in sent):
-            # Go's transport takes a request with this header for repeatable and may send it twice.
-            raise ValueError("an idempotency header must not reach an HTTP binding")
         data, metadata = await self.invoke_binding(
             name, method.lower(), body, {**sent, "path": path}, seconds=seconds
         )

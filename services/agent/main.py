@@ -5,7 +5,6 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import structlog
-from dapr.actor.runtime.grpc_host import ActorGrpcHost
 from dapr.proto import appcallback_service_v1
 
 from chassis import logs
@@ -20,8 +19,9 @@ from fte.conversation.v1 import receipts_pb2
 from fte.identity.v1 import identity_service_pb2_grpc
 from fte.intake.v1 import intake_service_pb2_grpc
 from services.agent.adapters import delivered, incoming
+from services.agent.adapters.actor_hosting import host_actors
 from services.agent.adapters.channel_limits import ChannelLimits
-from services.agent.adapters.customer_actor import Base64Json, Customer, Desk, RawBytes
+from services.agent.adapters.customer_actor import Desk
 from services.agent.adapters.customer_client import ActorClient
 from services.agent.adapters.due_heads import PostgresDueHeads
 from services.agent.adapters.grpc_service import AgentService
@@ -39,25 +39,6 @@ from services.agent.application.think import Thinker
 from services.agent.settings import AgentSettings
 
 log = structlog.get_logger(__name__)
-
-
-class ActorHosting:
-    """Keeps the actor host's stream to the sidecar open; it dies for good when a sidecar stays away too long."""
-
-    def __init__(self, settings: AgentSettings, desk: Desk) -> None:
-        self._address = f"127.0.0.1:{settings.dapr_grpc_port}"
-        self._desk = desk
-
-    async def run(self) -> None:
-        """Hosts `Customer` actors until cancelled."""
-        host = ActorGrpcHost(address=self._address, app_port=0)
-        await host.register_actor(
-            Customer,
-            message_serializer=RawBytes(),
-            state_serializer=Base64Json(),
-            actor_factory=lambda context, ident: Customer(context, ident, self._desk),
-        )
-        await host.run_forever()
 
 
 async def main() -> int:
@@ -142,7 +123,8 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
         process.background(task_name, ledger.run)
     process.background("receipts", receipts.run)
     process.background("limits", limits.run)
-    process.background("actors", ActorHosting(settings, desk).run)
+    token = settings.dapr_api_token.get_secret_value()
+    process.background("actors", lambda: host_actors(settings.dapr_grpc_port, token, desk))
     process.background("runner", runner.run)
     process.check(
         ready={

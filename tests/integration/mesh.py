@@ -137,6 +137,10 @@ async def mesh(
         await asyncio.gather(*(running.start_sidecar(service) for service in services))
         await asyncio.gather(*(running.start_service(service) for service in services))
         yield running
+    except BaseException:
+        for name in running.processes:
+            print(f"== {name}\n{running.log(name)[-3000:]}")
+        raise
     finally:
         for process in running.processes.values():
             process.kill()

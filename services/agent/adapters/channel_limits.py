@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 class ChannelLimits:
     """Answers how long an answer may be on a channel."""
 
-    def __init__(self, intake: intake_service_pb2_grpc.IntakeServiceAsyncStub) -> None:
+    def __init__(self, intake: "intake_service_pb2_grpc.IntakeServiceAsyncStub") -> None:
         self._intake = intake
         self._limits = dict(DEFAULT_LIMITS)
 

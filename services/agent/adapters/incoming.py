@@ -32,8 +32,8 @@ class Incoming:
     def __init__(
         self,
         store: InboundStore,
-        intake: intake_service_pb2_grpc.IntakeServiceAsyncStub,
-        identity: identity_service_pb2_grpc.IdentityServiceAsyncStub,
+        intake: "intake_service_pb2_grpc.IntakeServiceAsyncStub",
+        identity: "identity_service_pb2_grpc.IdentityServiceAsyncStub",
         receipts: ReceiptPublisher,
         runner: Runner,
     ) -> None:

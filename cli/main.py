@@ -1,0 +1,160 @@
+"""Owns the `fte` command: its subcommands and options. What they do lies in the modules beside it.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done or healthy, 1 failed or not
+healthy, 2 wrong usage, 3 the stack is not running.
+"""
+
+import asyncio
+import json
+import os
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from devstack.environment import SUPERUSER, load_environment
+from devstack.failure import StackError
+
+NOT_RUNNING = 3
+
+app = typer.Typer(
+    name="fte",
+    help="The digital customer-success employee on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
+
+
+@app.command(epilog="Example: fte up --once")
+def up(
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="play the demonstration, stop, exit with its result")
+    ] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="play the demonstration when ready, then stay up")
+    ] = False,
+    broker: Annotated[str, typer.Option(help="the broker to use: nats")] = "nats",
+) -> None:
+    """Starts the whole system and keeps it running until interrupted."""
+    from cli.up import run_stack  # noqa: PLC0415 - its imports are slow and no other command's
+
+    raise typer.Exit(run_stack(os.environ, broker=broker, once=once, demo=demo))
+
+
+@app.command()
+def reset(*, yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False) -> None:
+    """Wipes the data of the local stack: database, broker, simulators, secrets, logs."""
+    from cli.reset import wipe  # noqa: PLC0415
+
+    environment = load_environment()
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Wipe everything in {environment.home}?", abort=True, err=True)
+    wipe(environment)
+    typer.echo(f"wiped {environment.home}", err=True)
+
+
+@app.command(epilog='Example: eval "$(fte env)"')
+def env(*, as_json: Json = False) -> None:
+    """Prints the settings of the local stack as export lines for a shell."""
+    values = load_environment().exported()
+    if as_json:
+        typer.echo(json.dumps(values, indent=2))
+        return
+    for name, value in values.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def status(*, as_json: Json = False) -> None:
+    """Shows every part of the running stack and what lies in the ledgers."""
+    from cli.status import read_status, show_status  # noqa: PLC0415
+
+    report = asyncio.run(read_status(load_environment()))
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        show_status(report)
+    if not report.running:
+        typer.echo("fte: the stack is not running; start it with `fte up`", err=True)
+        raise typer.Exit(NOT_RUNNING)
+    raise typer.Exit(0 if report.healthy else 1)
+
+
+@app.command()
+def doctor(*, as_json: Json = False) -> None:
+    """Checks this machine and its settings; names the cure of each fault."""
+    from cli.doctor import examine, show_findings  # noqa: PLC0415
+
+    findings = examine(os.environ)
+    if as_json:
+        typer.echo(json.dumps([finding.as_json() for finding in findings], indent=2))
+    else:
+        show_findings(findings)
+    raise typer.Exit(0 if all(finding.fine for finding in findings) else 1)
+
+
+@app.command()
+def migrate(
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="change nothing; exit 1 if a file is missing or changed")
+    ] = False,
+    database_url: Annotated[
+        str, typer.Option(help="a superuser's DSN; default: the local stack's database")
+    ] = "",
+) -> None:
+    """Applies the migrations that a database lacks."""
+    from devstack import migrations  # noqa: PLC0415
+
+    dsn = database_url or load_environment().database_url(SUPERUSER)
+    try:
+        if check:
+            difference = asyncio.run(migrations.check(dsn))
+            for name in difference.missing:
+                typer.echo(f"missing {name}")
+            for name in difference.changed:
+                typer.echo(f"changed {name}")
+            raise typer.Exit(1 if difference else 0)
+        for name in asyncio.run(migrations.migrate(dsn)):
+            typer.echo(f"applied {name}")
+    except OSError as exc:
+        raise StackError(f"no database answers: {exc}", "start it with `fte up`") from exc
+
+
+@app.command(epilog="Example: fte trace T-7K2M-Q4XD")
+def trace(
+    reference: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="a message, ticket (id or reference), conversation, outbox or intent"
+        ),
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Prints every recorded step of one matter in order of time."""
+    from cli.trace import read_trace, show_trace  # noqa: PLC0415
+
+    found = asyncio.run(read_trace(load_environment().database_url(SUPERUSER), reference))
+    if found is None:
+        typer.echo(f"fte: nothing is recorded under {reference}", err=True)
+        raise typer.Exit(1)
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), indent=2))
+    else:
+        show_trace(found)
+
+
+def main() -> None:
+    """Runs the command line; an error of the stack becomes one message and exit code 1."""
+    try:
+        app()
+    except StackError as error:
+        typer.echo(f"fte: {error}", err=True)
+        sys.exit(1)

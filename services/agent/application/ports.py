@@ -1,0 +1,130 @@
+"""What thinking needs from outside: a model, the knowledge base, the customer's history and a clock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from services.agent.domain.knowledge import Evidence
+from services.agent.domain.turn import Channel, HistoryLine, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class SystemNote:
+    """What the system tells the model in the course of a turn."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerSaid:
+    """One message of the customer: untrusted, and delimited by whoever sends it to a model."""
+
+    channel: Channel
+    text: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """A tool call as the model wrote it; `arguments` is unchecked JSON text."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSaid:
+    """One reply of the model: plain text, tool calls or both."""
+
+    text: str = ""
+    tool_calls: tuple[ToolRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswered:
+    """What a tool call brought: JSON text, or an error for the model to mend."""
+
+    call_id: str
+    name: str
+    content: str
+    ok: bool
+
+
+TranscriptItem: TypeAlias = SystemNote | CustomerSaid | ModelSaid | ToolAnswered
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSchema:
+    """A tool as the model sees it; `parameters` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """Everything that a model is asked with; `system` is the same bytes in every turn."""
+
+    system: str
+    transcript: Sequence[TranscriptItem]
+    tools: Sequence[ToolSchema]
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """What the model answered, and the tokens that it cost in and out."""
+
+    text: str = ""
+    tool_calls: tuple[ToolRequest, ...] = ()
+    tokens_used: int = 0
+
+
+class ModelUnavailable(Exception):
+    """The model could not be asked, or what came back is no reply; retries are already spent."""
+
+
+class LookupUnavailable(Exception):
+    """A tool's source of data did not answer this query."""
+
+
+class LanguageModel(Protocol):
+    """Whoever decides the next step of a turn."""
+
+    @property
+    def name(self) -> str:
+        """The model's name as it is recorded with an answer."""
+
+    async def respond(self, request: ModelRequest) -> ModelReply:
+        """Returns the next text or tool calls.
+
+        Raises:
+            ModelUnavailable: if the provider is down, refuses or answers nonsense.
+        """
+
+
+class KnowledgeBase(Protocol):
+    """The company's documentation."""
+
+    async def search(self, query: str, limit: int) -> list[Evidence]:
+        """Returns the sections that are evidence for a question, best first; empty if none is.
+
+        Raises:
+            LookupUnavailable: if the search itself failed.
+        """
+
+
+class CustomerHistory(Protocol):
+    """What was said before, as far as the turn's side may see it."""
+
+    async def last_messages(self, turn: Turn, limit: int) -> list[HistoryLine]:
+        """Returns the last messages over all channels, newest first, without the turn's own batch."""
+
+
+class Clock(Protocol):
+    """Time for waiting and measuring, which never runs backwards."""
+
+    def monotonic(self) -> float:
+        """Returns seconds from an arbitrary start."""

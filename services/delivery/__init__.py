@@ -1,0 +1,1 @@
+"""Hands answers to the providers: once, in order, with every outcome recorded."""

@@ -1,0 +1,1 @@
+"""Postgres, the sidecar, the providers and the other services."""

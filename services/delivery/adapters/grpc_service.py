@@ -1,0 +1,48 @@
+"""The gRPC face of delivery."""
+
+from typing import Any
+from uuid import UUID
+
+import grpc
+import structlog
+
+from chassis.errors import Unavailable
+from fte.delivery.v1 import delivery_service_pb2 as delivery
+from fte.delivery.v1 import delivery_service_pb2_grpc as delivery_grpc
+from services.delivery.application.ports import Answers, IntentStore, StoreAway
+
+SERVICE_NAME = delivery.DESCRIPTOR.services_by_name["DeliveryService"].full_name
+
+log = structlog.get_logger(__name__)
+
+
+class DeliveryServicer(delivery_grpc.DeliveryServiceServicer):
+    """What other services ask of delivery beside events."""
+
+    def __init__(self, store: IntentStore, answers: Answers) -> None:
+        self._store = store
+        self._answers = answers
+
+    async def RaiseFence(  # noqa: N802 - the contract's name
+        self,
+        request: delivery.RaiseFenceRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> delivery.RaiseFenceResponse:
+        """Forbids sends below an epoch and says what stood below it."""
+        try:
+            raised = await self._store.raise_fence(UUID(request.conversation_id), request.min_epoch)
+        except StoreAway as error:
+            raise Unavailable(
+                "The database does not answer.", metadata={"dependency": "database"}
+            ) from error
+        self._answers.delivered(raised.cancelled)
+        log.info(
+            "fence raised",
+            conversation_id=request.conversation_id,
+            min_epoch=request.min_epoch,
+            cancelled=len(raised.cancelled),
+            in_flight=raised.in_flight,
+        )
+        return delivery.RaiseFenceResponse(
+            cancelled=len(raised.cancelled), in_flight=raised.in_flight
+        )

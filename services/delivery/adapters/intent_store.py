@@ -1,0 +1,344 @@
+"""The intent ledger in Postgres: each method one short transaction, its statements in `statements`."""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from chassis.database import AWAY, Connection, Pool
+from fte.metrics.v1 import metrics_events_pb2 as metrics
+from services.delivery.adapters import mapping
+from services.delivery.adapters import statements as sql
+from services.delivery.application.ports import (
+    Applied,
+    Attempt,
+    AttemptEnd,
+    Claimed,
+    Decide,
+    DecideStatus,
+    Doubt,
+    Prepared,
+    Raised,
+    Receipt,
+    Status,
+    StoreAway,
+)
+from services.delivery.domain.breaker import Phase
+from services.delivery.domain.intent import (
+    Channel,
+    Intent,
+    IntentId,
+    Kind,
+    Progress,
+    State,
+    Step,
+)
+
+log = structlog.get_logger(__name__)
+
+
+class PostgresIntentStore:
+    """`follower_wait_seconds` is how long a WhatsApp follower waits for its predecessor's status."""
+
+    def __init__(self, pool: Pool, follower_wait_seconds: float) -> None:
+        self._pool = pool
+        self._follower_wait = follower_wait_seconds
+
+    async def receipts(self, row_ids: Sequence[UUID]) -> dict[UUID, Receipt]:
+        """Returns the newest receipt of each row that is known."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(sql.RECEIPTS, list(row_ids))
+        return {row["intent_id"]: _receipt(row) for row in rows}
+
+    async def insert(self, intents: Sequence[tuple[Intent, str]]) -> None:
+        """Takes intents over; one with a reason beside it is stored as CANCELLED, a known one stays."""
+        if not intents:
+            return
+        async with self._transaction() as connection:
+            conversations = sorted({intent.conversation_id for intent, _ in intents})
+            await connection.execute(sql.ENSURE_FENCES, conversations)
+            for intent, refusal in sorted(intents, key=lambda pair: pair[0].intent_id):
+                state = State.CANCELLED if refusal else State.PENDING
+                if await self._insert(connection, intent, state, refusal) and refusal:
+                    await self._add_delivery_fact(connection, intent, state, None)
+
+    async def claim(self, room: Mapping[Channel, int], worker: str, seconds: float) -> Claimed:
+        """Commits ATTEMPTING for intents that may go now, in order and above their fence."""
+        async with self._connection() as connection:
+            found = await connection.fetch(
+                sql.CANDIDATES, list(room), list(room.values()), self._follower_wait
+            )
+            if not found:
+                return Claimed()
+            async with connection.transaction():
+                fences = sorted({row["conversation_id"] for row in found})
+                await connection.execute(sql.HOLD_FENCES, fences)
+                moved = await connection.fetch(
+                    sql.CLAIM,
+                    [row["intent_id"] for row in found],
+                    self._follower_wait,
+                    worker,
+                    seconds,
+                )
+                cancelled = [row for row in moved if row["state"] == State.CANCELLED]
+                for row in cancelled:
+                    intent = mapping.stored_intent(row["content"], row["kind"])
+                    await self._add_delivery_fact(connection, intent, State.CANCELLED, None)
+        return Claimed(
+            tuple(_attempt(row, seconds) for row in moved if row["state"] == State.ATTEMPTING),
+            _cancelled(cancelled),
+        )
+
+    async def save_preparation(self, attempt: Attempt, prepared: Prepared) -> bool:
+        """Keeps the saved step; false if the attempt is not ours any more."""
+        async with self._connection() as connection:
+            saved = await connection.fetchval(
+                sql.SAVE_PREPARATION,
+                attempt.intent.intent_id,
+                attempt.number,
+                prepared.draft_id,
+                prepared.thread_id,
+            )
+        return saved is not None
+
+    async def change(
+        self,
+        intent_id: IntentId,
+        decide: Decide,
+        *,
+        end: AttemptEnd | None = None,
+        notice: Intent | None = None,
+    ) -> Receipt | None:
+        """Applies a decision under the row's lock; returns the receipt of an intent that became final."""
+        try:
+            async with self._transaction() as connection:
+                row = await connection.fetchrow(sql.LOCK, intent_id)
+                if row is None:
+                    return None
+                if end is not None:
+                    await connection.execute(
+                        sql.END_ATTEMPT, intent_id, end.number, end.outcome, end.detail
+                    )
+                step = decide(_progress(row))
+                if step is None:
+                    return None
+                return await self._apply(connection, row, step, notice)
+        except asyncpg.UniqueViolationError:
+            # Two doubts saw the same message; the later one looks again and finds it taken.
+            log.warning("provider id already taken", intent_id=intent_id)
+            return None
+
+    async def doubts(self, limit: int, hold_seconds: float) -> Sequence[Doubt]:
+        """Claims unknown intents whose witness is due, by moving their next look."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(sql.DOUBTS, limit, hold_seconds)
+        return [
+            Doubt(
+                mapping.stored_intent(row["content"], row["kind"]),
+                row["draft_id"] or "",
+                row["provider_thread_id"] or "",
+                row["first_attempt_time"],
+            )
+            for row in rows
+        ]
+
+    async def known_elsewhere(self, channel: Channel, provider_ids: Sequence[str]) -> set[str]:
+        """Returns those of the provider ids that other intents already have."""
+        if not provider_ids:
+            return set()
+        async with self._connection() as connection:
+            rows = await connection.fetch(sql.KNOWN, channel, list(provider_ids))
+        return {row["provider_id"] for row in rows}
+
+    async def orphans(self, worker: str | None) -> Sequence[tuple[IntentId, Channel]]:
+        """Returns attempts past their deadline; with a worker's name all of its attempts."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(sql.ORPHANS, worker)
+        return [(IntentId(row["intent_id"]), Channel(row["channel"])) for row in rows]
+
+    async def add_statuses(self, statuses: Sequence[Status]) -> None:
+        """Takes statuses over; a repeat changes nothing."""
+        if not statuses:
+            return
+        async with self._connection() as connection:
+            await connection.execute(
+                sql.ADD_STATUSES,
+                [s.row_id for s in statuses],
+                [s.channel.value for s in statuses],
+                [s.provider_id for s in statuses],
+                [s.intent_id for s in statuses],
+                [s.status for s in statuses],
+                [s.error_code for s in statuses],
+            )
+
+    async def apply_statuses(self, decide: DecideStatus, limit: int) -> Applied:
+        """Applies waiting statuses to their intents; those without one keep waiting."""
+        receipts: dict[UUID, Receipt] = {}
+        copies: list[tuple[UUID, str]] = []
+        async with self._connection() as connection, connection.transaction():
+            waiting = await connection.fetch(sql.WAITING_STATUSES, limit)
+            for found in waiting:
+                status = _status(found)
+                row = await connection.fetchrow(sql.LOCK, found["intent_id"])
+                if row is None:
+                    continue
+                progress = _progress(row)
+                if progress.provider_id and progress.provider_id != status.provider_id:
+                    copies.append((found["intent_id"], status.provider_id))
+                    continue
+                step = decide(progress, status)
+                if step is not None:
+                    receipt = await self._apply(connection, row, step, None)
+                    if receipt is not None:
+                        receipts[receipt.row_id] = receipt
+            await connection.execute(sql.MARK_APPLIED, [row["row_id"] for row in waiting])
+        return Applied(tuple(receipts.values()), tuple(copies))
+
+    async def raise_fence(self, conversation_id: UUID, min_epoch: int) -> Raised:
+        """Raises a conversation's fence, never lowers it, and cancels what waits below it."""
+        async with self._transaction() as connection:
+            await connection.execute(sql.RAISE_FENCE, conversation_id, min_epoch)
+            rows = await connection.fetch(sql.CANCEL_BELOW, conversation_id)
+            for row in rows:
+                await self._add_fact(
+                    connection,
+                    mapping.delivery_fact(Channel(row["channel"]), State.CANCELLED, None),
+                )
+            in_flight = await connection.fetchval(sql.COUNT_BELOW, conversation_id)
+        return Raised(_cancelled(rows), int(in_flight or 0))
+
+    async def note_health(self, channel: Channel, phase: Phase) -> None:
+        """Records a metric fact about a provider's breaker."""
+        async with self._connection() as connection:
+            await self._add_fact(connection, mapping.health_fact(channel, phase))
+
+    async def _apply(
+        self, connection: Connection, row: asyncpg.Record, step: Step, notice: Intent | None
+    ) -> Receipt | None:
+        before = State(row["state"])
+        await connection.execute(
+            sql.STEP,
+            row["intent_id"],
+            step.state,
+            step.wait.total_seconds(),
+            step.resends,
+            step.readings,
+            step.provider_id,
+            step.provider_thread_id,
+            step.provider_status,
+            step.error,
+            step.state.final,
+        )
+        if step.state is before or not step.state.final:
+            return None
+        intent = mapping.stored_intent(row["content"], row["kind"])
+        if before.final:
+            await self._add_fact(connection, mapping.undelivered_fact(intent.channel))
+        else:
+            # Seen by a witness it was handed over when it was attempted, not when it was seen.
+            handed = row["now"] if before is State.ATTEMPTING else row["attempt_time"]
+            await self._add_delivery_fact(connection, intent, step.state, handed)
+        if step.state is State.SENT and notice is not None:
+            await self._add_notice(connection, notice)
+        if intent.kind is Kind.WEB_NOTICE:
+            return None  # Nobody waits for it.
+        return Receipt(row["intent_id"], step.state, step.provider_id)
+
+    async def _add_notice(self, connection: Connection, notice: Intent) -> None:
+        address = notice.letter.recipient.strip().lower().encode()
+        first = await connection.fetchval(
+            sql.ADD_NOTICE, hashlib.sha256(address).digest(), notice.intent_id
+        )
+        if first is not None:
+            await self._insert(connection, notice, State.PENDING, "")
+
+    async def _insert(
+        self, connection: Connection, intent: Intent, state: State, error: str
+    ) -> bool:
+        made = await connection.fetchval(
+            sql.INSERT_INTENT,
+            intent.intent_id,
+            intent.kind,
+            intent.message_id,
+            intent.conversation_id,
+            intent.customer_id,
+            intent.channel,
+            intent.send_seq,
+            intent.epoch,
+            intent.last_part,
+            mapping.content_of(intent),
+            state,
+            error or None,
+        )
+        return made is not None
+
+    async def _add_delivery_fact(
+        self, connection: Connection, intent: Intent, state: State, handed: datetime | None
+    ) -> None:
+        due = intent.letter.due_time
+        latency = None
+        if state is State.SENT and handed is not None and due is not None:
+            latency = (handed - due).total_seconds() * 1000
+        await self._add_fact(connection, mapping.delivery_fact(intent.channel, state, latency))
+
+    async def _add_fact(self, connection: Connection, fact: metrics.Fact) -> None:
+        await connection.execute(sql.ADD_FACT, UUID(fact.fact_id), fact.SerializeToString())
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        try:
+            async with self._pool.acquire() as connection:
+                yield connection
+        except AWAY as error:
+            raise StoreAway(type(error).__name__) from error
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        async with self._connection() as connection, connection.transaction():
+            yield connection
+
+
+def _receipt(row: asyncpg.Record) -> Receipt:
+    return Receipt(row["intent_id"], State(row["state"]), row["provider_id"] or "")
+
+
+def _cancelled(rows: Sequence[asyncpg.Record]) -> tuple[Receipt, ...]:
+    return tuple(
+        Receipt(row["intent_id"], State.CANCELLED)
+        for row in rows
+        if row["kind"] != Kind.WEB_NOTICE  # nobody waits for a notice
+    )
+
+
+def _attempt(row: asyncpg.Record, seconds: float) -> Attempt:
+    intent = mapping.stored_intent(row["content"], row["kind"])
+    return Attempt(intent, row["attempts"], seconds, row["draft_id"] or "")
+
+
+def _progress(row: asyncpg.Record) -> Progress:
+    return Progress(
+        state=State(row["state"]),
+        attempt=row["attempts"],
+        resends=row["resends"],
+        readings=row["witness_readings"],
+        prepared=row["draft_id"] is not None,
+        provider_id=row["provider_id"] or "",
+        provider_status=row["provider_status"] or "",
+        unknown_for=row["unknown_for"],
+        age=row["age"],
+    )
+
+
+def _status(row: asyncpg.Record) -> Status:
+    return Status(
+        row_id=row["row_id"],
+        channel=Channel(row["channel"]),
+        provider_id=row["provider_id"],
+        status=row["status"],
+        error_code=row["error_code"],
+        intent_id=row["named_intent"],
+    )

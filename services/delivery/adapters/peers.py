@@ -1,0 +1,59 @@
+"""The other services, by service invocation: the agent owns content, intake owns statuses."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import grpc
+import structlog
+
+from chassis.interceptors import violations_of
+from fte.agent.v1 import agent_service_pb2 as agent
+from fte.agent.v1 import agent_service_pb2_grpc as agent_grpc
+from fte.intake.v1 import intake_service_pb2 as intake
+from fte.intake.v1 import intake_service_pb2_grpc as intake_grpc
+from services.delivery.adapters import mapping
+from services.delivery.application.ports import Status
+from services.delivery.domain.intent import Intent
+
+# A topic handler must be done within a second or so: the events behind it wait.
+FETCH_SECONDS = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+class AgentContent:
+    """Fetches what is to be sent."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = agent_grpc.AgentServiceStub(channel)
+
+    async def fetch(self, row_ids: Sequence[UUID]) -> Sequence[tuple[Intent, str]]:
+        """Returns intents with a reason if the content is unusable; raises `Unavailable`."""
+        response: agent.FetchOutboundResponse = await self._stub.FetchOutbound(
+            agent.FetchOutboundRequest(outbox_ids=[str(row_id) for row_id in row_ids]),
+            timeout=FETCH_SECONDS,
+        )
+        found: list[tuple[Intent, str]] = []
+        for message in response.messages:
+            if mapping.unusable(message):
+                log.error("content cannot be stored", outbox_id=message.outbox_id)
+                continue
+            wrong = [violation.field for violation in violations_of(message)]
+            reason = f"invalid_content:{wrong[0]}" if wrong else ""
+            found.append((mapping.intent_of(message), reason))
+        return found
+
+
+class IntakeStatuses:
+    """Fetches what providers said."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = intake_grpc.IntakeServiceStub(channel)
+
+    async def fetch(self, row_ids: Sequence[UUID]) -> Sequence[Status]:
+        """Returns the statuses that exist; raises `Unavailable`."""
+        response: intake.FetchStatusesResponse = await self._stub.FetchStatuses(
+            intake.FetchStatusesRequest(row_ids=[str(row_id) for row_id in row_ids]),
+            timeout=FETCH_SECONDS,
+        )
+        return mapping.statuses_of(response.statuses)

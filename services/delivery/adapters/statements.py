@@ -1,0 +1,223 @@
+"""Every SQL statement of the intent ledger.
+
+Lock order, so that nothing deadlocks: fences before intents, intents by their id.
+"""
+
+# $1 is a list of row ids.
+RECEIPTS = """
+    SELECT intent_id, state, provider_id FROM delivery.intents WHERE intent_id = ANY ($1)
+"""
+
+# A claim locks this row, so it must exist before the intent can be claimed.
+ENSURE_FENCES = """
+    INSERT INTO delivery.fences (conversation_id)
+    SELECT DISTINCT c FROM unnest($1::uuid[]) AS c ORDER BY c
+    ON CONFLICT DO NOTHING
+"""
+
+INSERT_INTENT = """
+    INSERT INTO delivery.intents
+        (intent_id, kind, message_id, conversation_id, customer_id, channel, send_seq, epoch,
+         last_part, content, state, error, final_time)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+            CASE WHEN $11 = 'CANCELLED' THEN now() END)
+    ON CONFLICT DO NOTHING
+    RETURNING intent_id
+"""
+
+# An intent may go when its predecessor is final. A WhatsApp predecessor must also have left Twilio, or had its
+# time for that; an unknown one from below the fence holds nobody.
+_IN_ORDER = """
+    i.state = 'PENDING' AND i.next_attempt_time <= now() AND (
+        i.send_seq IS NULL OR i.send_seq = 1 OR EXISTS (
+            SELECT 1 FROM delivery.intents p
+            WHERE p.conversation_id = i.conversation_id AND p.channel = i.channel
+              AND p.send_seq = i.send_seq - 1
+              AND (p.state IN ('REJECTED', 'CANCELLED', 'PARKED', 'NEEDS_HUMAN')
+                   OR p.state = 'SENT' AND (
+                       p.channel <> 'whatsapp'
+                       OR p.provider_status IN ('sent', 'delivered', 'read')
+                       OR p.final_time <= now() - {follower_wait})
+                   OR p.state = 'UNKNOWN' AND p.epoch < (
+                       SELECT f.min_epoch FROM delivery.fences f
+                       WHERE f.conversation_id = p.conversation_id))))
+"""
+
+# $1 are channels, $2 the room in each, $3 the seconds a WhatsApp follower waits.
+CANDIDATES = f"""
+    SELECT w.intent_id, w.conversation_id
+    FROM unnest($1::text[], $2::integer[]) AS c(channel, room)
+    CROSS JOIN LATERAL (
+        SELECT i.intent_id, i.conversation_id FROM delivery.intents i
+        WHERE i.channel = c.channel
+          AND {_IN_ORDER.format(follower_wait="make_interval(secs => $3)")}
+        ORDER BY i.next_attempt_time LIMIT c.room) AS w
+"""  # noqa: S608 - the parts are constants of this module
+
+# Held to the end of the claim: a fence that is raised meanwhile waits, and then sees the attempt.
+HOLD_FENCES = """
+    SELECT 1 FROM delivery.fences WHERE conversation_id = ANY ($1)
+    ORDER BY conversation_id FOR SHARE
+"""
+
+# $1 are candidates, $2 the seconds a WhatsApp follower waits, $3 the worker, $4 the seconds of an attempt. What
+# stands below the fence, or follows a failed part of the same answer, is cancelled instead.
+CLAIM = f"""
+    WITH mine AS (
+        SELECT i.intent_id,
+               CASE WHEN i.epoch < f.min_epoch THEN 'below_fence'
+                    WHEN EXISTS (
+                        SELECT 1 FROM delivery.intents e
+                        WHERE e.message_id = i.message_id AND e.channel = i.channel
+                          AND e.send_seq < i.send_seq
+                          AND e.state IN ('REJECTED', 'CANCELLED', 'PARKED', 'NEEDS_HUMAN'))
+                    THEN 'earlier_part_failed' END AS refusal
+        FROM delivery.intents i JOIN delivery.fences f USING (conversation_id)
+        WHERE i.intent_id = ANY ($1)
+          AND {_IN_ORDER.format(follower_wait="make_interval(secs => $2)")}
+        ORDER BY i.intent_id
+        FOR UPDATE OF i SKIP LOCKED
+    ), moved AS (
+        UPDATE delivery.intents i
+        SET state = CASE WHEN m.refusal IS NULL THEN 'ATTEMPTING' ELSE 'CANCELLED' END,
+            attempts = i.attempts + CASE WHEN m.refusal IS NULL THEN 1 ELSE 0 END,
+            worker = CASE WHEN m.refusal IS NULL THEN $3 END,
+            deadline_time = CASE WHEN m.refusal IS NULL THEN now() + make_interval(secs => $4) END,
+            next_attempt_time = now() + make_interval(secs => $4),
+            error = coalesce(m.refusal, i.error),
+            final_time = CASE WHEN m.refusal IS NOT NULL THEN now() END
+        FROM mine m WHERE i.intent_id = m.intent_id
+        RETURNING i.intent_id, i.kind, i.channel, i.content, i.state, i.attempts, i.draft_id
+    ), noted AS (
+        INSERT INTO delivery.attempts (intent_id, attempt)
+        SELECT intent_id, attempts FROM moved WHERE state = 'ATTEMPTING'
+    )
+    SELECT * FROM moved
+"""  # noqa: S608 - the parts are constants of this module
+
+SAVE_PREPARATION = """
+    UPDATE delivery.intents
+    SET draft_id = nullif($3, ''), provider_thread_id = nullif($4, '')
+    WHERE intent_id = $1 AND attempts = $2 AND state = 'ATTEMPTING' AND deadline_time > now()
+    RETURNING intent_id
+"""
+
+LOCK = """
+    SELECT intent_id, kind, channel, content, state, attempts, resends, witness_readings, draft_id,
+           provider_id, provider_status,
+           coalesce(now() - unknown_time, interval '0') AS unknown_for, now() - create_time AS age,
+           now() AS now,
+           (SELECT a.start_time FROM delivery.attempts a
+            WHERE a.intent_id = i.intent_id ORDER BY a.attempt DESC LIMIT 1) AS attempt_time
+    FROM delivery.intents i WHERE intent_id = $1 FOR NO KEY UPDATE
+"""
+
+# $3 is the wait in seconds; a tenth of it either way keeps many intents from moving in step.
+STEP = """
+    UPDATE delivery.intents
+    SET state = $2,
+        next_attempt_time = now() + (0.9 + random() * 0.2) * make_interval(secs => $3),
+        resends = $4,
+        witness_readings = $5,
+        provider_id = nullif($6, ''),
+        provider_thread_id = coalesce(nullif($7, ''), provider_thread_id),
+        provider_status = nullif($8, ''),
+        status_time = CASE WHEN nullif($8, '') IS DISTINCT FROM provider_status THEN now() ELSE status_time END,
+        error = CASE WHEN $2 = 'SENT' THEN NULL ELSE coalesce(nullif($9, ''), error) END,
+        unknown_time = CASE WHEN $2 <> 'UNKNOWN' THEN NULL
+                            WHEN state = 'UNKNOWN' THEN unknown_time ELSE now() END,
+        deadline_time = CASE WHEN $2 = 'ATTEMPTING' THEN deadline_time END,
+        worker = CASE WHEN $2 = 'ATTEMPTING' THEN worker END,
+        final_time = CASE WHEN $10 THEN coalesce(final_time, now()) END
+    WHERE intent_id = $1
+"""
+
+END_ATTEMPT = """
+    UPDATE delivery.attempts SET end_time = now(), outcome = $3, detail = nullif($4, '')
+    WHERE intent_id = $1 AND attempt = $2
+"""
+
+ADD_FACT = """
+    INSERT INTO delivery.metric_facts (fact_id, payload) VALUES ($1, $2)
+"""
+
+# $1 is the hash of the address; its first notice of a day (UTC) wins.
+ADD_NOTICE = """
+    INSERT INTO delivery.notices (address_hash, day, intent_id)
+    VALUES ($1, (now() AT TIME ZONE 'UTC')::date, $2)
+    ON CONFLICT DO NOTHING RETURNING intent_id
+"""
+
+# $1 is the most rows, $2 the seconds until another process may read the same witness.
+DOUBTS = """
+    WITH due AS (
+        SELECT intent_id FROM delivery.intents
+        WHERE state = 'UNKNOWN' AND next_attempt_time <= now()
+        ORDER BY next_attempt_time LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE delivery.intents i SET next_attempt_time = now() + make_interval(secs => $2)
+    FROM due WHERE i.intent_id = due.intent_id
+    RETURNING i.kind, i.content, i.draft_id, i.provider_thread_id,
+              (SELECT min(a.start_time) FROM delivery.attempts a WHERE a.intent_id = i.intent_id)
+                  AS first_attempt_time
+"""
+
+KNOWN = """
+    SELECT provider_id FROM delivery.intents WHERE channel = $1 AND provider_id = ANY ($2)
+"""
+
+# $1 is a worker whose attempts are all dead, or NULL.
+ORPHANS = """
+    SELECT intent_id, channel FROM delivery.intents
+    WHERE state = 'ATTEMPTING' AND (deadline_time <= now() OR worker = $1)
+    ORDER BY intent_id LIMIT 100
+"""
+
+ADD_STATUSES = """
+    INSERT INTO delivery.statuses (row_id, channel, provider_id, intent_id, status, error_code)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[])
+        AS s(row_id, channel, provider_id, intent_id, status, error_code)
+    ORDER BY s.row_id
+    ON CONFLICT DO NOTHING
+"""
+
+# A week is the longest that a status waits for an intent it may belong to.
+WAITING_STATUSES = """
+    SELECT s.row_id, s.channel, s.provider_id, s.status, s.error_code,
+           s.intent_id AS named_intent, i.intent_id
+    FROM delivery.statuses s
+    CROSS JOIN LATERAL (
+        SELECT n.intent_id FROM delivery.intents n WHERE n.intent_id = s.intent_id
+        UNION ALL
+        SELECT k.intent_id FROM delivery.intents k
+        WHERE s.intent_id IS NULL AND k.channel = s.channel AND k.provider_id = s.provider_id) AS i
+    WHERE NOT s.applied AND s.create_time > now() - interval '7 days'
+    ORDER BY i.intent_id, s.create_time, s.row_id LIMIT $1
+    FOR UPDATE OF s SKIP LOCKED
+"""
+
+MARK_APPLIED = """
+    UPDATE delivery.statuses SET applied = true WHERE row_id = ANY ($1)
+"""
+
+RAISE_FENCE = """
+    INSERT INTO delivery.fences (conversation_id, min_epoch) VALUES ($1, $2)
+    ON CONFLICT (conversation_id) DO UPDATE
+    SET min_epoch = greatest(fences.min_epoch, excluded.min_epoch), update_time = now()
+"""
+
+# After RAISE_FENCE, never with it: only a later statement sees the claims that it waited for.
+CANCEL_BELOW = """
+    UPDATE delivery.intents i
+    SET state = 'CANCELLED', error = 'below_fence', final_time = now()
+    FROM delivery.fences f
+    WHERE f.conversation_id = $1 AND i.conversation_id = $1 AND i.state = 'PENDING'
+      AND i.epoch < f.min_epoch
+    RETURNING i.intent_id, i.kind, i.channel
+"""
+
+COUNT_BELOW = """
+    SELECT count(*) FROM delivery.intents i JOIN delivery.fences f USING (conversation_id)
+    WHERE i.conversation_id = $1 AND i.state = 'ATTEMPTING' AND i.epoch < f.min_epoch
+      AND i.deadline_time > now()
+"""

@@ -1,0 +1,213 @@
+"""What delivery needs of the world: a store of intents, providers, the rows' owners, a way to answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+from uuid import UUID
+
+from services.delivery.domain.breaker import Phase
+from services.delivery.domain.intent import (
+    Channel,
+    Intent,
+    IntentId,
+    Progress,
+    State,
+    Step,
+)
+from services.delivery.domain.outcomes import NotSent, Outcome, Rejected, Sighting
+
+
+class StoreAway(Exception):
+    """The database does not answer; nothing was changed that is known of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to one outbox row: stored while `state` is open, else settled with its word."""
+
+    row_id: UUID
+    state: State
+    provider_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A claimed intent: ATTEMPTING is committed, and until `seconds` after the claim it may be sent."""
+
+    intent: Intent
+    number: int
+    seconds: float
+    draft_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What one claim took: attempts to make, and intents that were cancelled on the way."""
+
+    attempts: tuple[Attempt, ...] = ()
+    cancelled: tuple[Receipt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An intent whose outcome is unknown, with what its witnesses need; times are the database's."""
+
+    intent: Intent
+    draft_id: str
+    thread_id: str
+    first_attempt_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The provider's saved step before the send; empty where a provider has none."""
+
+    draft_id: str = ""
+    thread_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How an attempt ended, for the audit: sent, rejected, not_sent, refused or unknown."""
+
+    number: int
+    outcome: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a provider says of one message after it took it; `intent_id` if it carried ours."""
+
+    row_id: UUID
+    channel: Channel
+    provider_id: str
+    status: str
+    error_code: str = ""
+    intent_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Statuses found their intents: receipts of those that changed, and strangers that name a second copy."""
+
+    receipts: tuple[Receipt, ...] = ()
+    second_copies: tuple[tuple[UUID, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What stood below a raised fence."""
+
+    cancelled: tuple[Receipt, ...]
+    in_flight: int
+
+
+Decide: TypeAlias = Callable[[Progress], Step | None]
+DecideStatus: TypeAlias = Callable[[Progress, Status], Step | None]
+
+
+class Provider(Protocol):
+    """Takes messages of one channel and can be asked what became of one."""
+
+    @property
+    def name(self) -> str:
+        """The provider's name in logs."""
+
+    @property
+    def needs_preparation(self) -> bool:
+        """Whether a send needs a saved step first; an attempt without it has surely not sent."""
+
+    async def prepare(self, attempt: Attempt) -> Prepared | NotSent | Rejected:
+        """Makes the saved step; repeating it is harmless."""
+
+    async def send(self, attempt: Attempt, seconds: float) -> Outcome:
+        """Makes exactly one sending request that ends within `seconds`."""
+
+    async def witness(self, doubt: Doubt) -> Sighting:
+        """Looks for traces of an intent whose outcome is unknown."""
+
+
+class IntentStore(Protocol):
+    """The intent ledger. Every method is one short transaction and raises `StoreAway`."""
+
+    async def receipts(self, row_ids: Sequence[UUID]) -> dict[UUID, Receipt]:
+        """Returns the newest receipt of each row that is known."""
+
+    async def insert(self, intents: Sequence[tuple[Intent, str]]) -> None:
+        """Takes intents over; one with a reason beside it is stored as CANCELLED, a known one stays."""
+
+    async def claim(self, room: Mapping[Channel, int], worker: str, seconds: float) -> Claimed:
+        """Commits ATTEMPTING for intents that may go now, in order and above their fence."""
+
+    async def save_preparation(self, attempt: Attempt, prepared: Prepared) -> bool:
+        """Keeps the saved step; false if the attempt is not ours any more."""
+
+    async def change(
+        self,
+        intent_id: IntentId,
+        decide: Decide,
+        *,
+        end: AttemptEnd | None = None,
+        notice: Intent | None = None,
+    ) -> Receipt | None:
+        """Applies a decision under the row's lock; returns the receipt of an intent that became final.
+
+        When it became SENT, `notice` is added unless its address had one today.
+        """
+
+    async def doubts(self, limit: int, hold_seconds: float) -> Sequence[Doubt]:
+        """Claims unknown intents whose witness is due, by moving their next look."""
+
+    async def known_elsewhere(self, channel: Channel, provider_ids: Sequence[str]) -> set[str]:
+        """Returns those of the provider ids that other intents already have."""
+
+    async def orphans(self, worker: str | None) -> Sequence[tuple[IntentId, Channel]]:
+        """Returns attempts past their deadline; with a worker's name all of its attempts."""
+
+    async def add_statuses(self, statuses: Sequence[Status]) -> None:
+        """Takes statuses over; a repeat changes nothing."""
+
+    async def apply_statuses(self, decide: DecideStatus, limit: int) -> Applied:
+        """Applies waiting statuses to their intents; those without one keep waiting."""
+
+    async def raise_fence(self, conversation_id: UUID, min_epoch: int) -> Raised:
+        """Raises a conversation's fence, never lowers it, and cancels what waits below it."""
+
+    async def note_health(self, channel: Channel, phase: Phase) -> None:
+        """Records a metric fact about a provider's breaker."""
+
+
+class OutboundSource(Protocol):
+    """The agent, who owns the content of outbox rows."""
+
+    async def fetch(self, row_ids: Sequence[UUID]) -> Sequence[tuple[Intent, str]]:
+        """Returns intents with a reason if the content is unusable; unknown rows are left out."""
+
+
+class StatusSource(Protocol):
+    """Intake, who owns provider statuses until they are taken over."""
+
+    async def fetch(self, row_ids: Sequence[UUID]) -> Sequence[Status]:
+        """Returns the statuses that exist."""
+
+
+class Answers(Protocol):
+    """The way back to a row's owner; an answer that gets lost is asked for again."""
+
+    def delivered(self, receipts: Sequence[Receipt]) -> None:
+        """Answers outbox rows."""
+
+    def statuses_settled(self, row_ids: Sequence[UUID]) -> None:
+        """Answers provider statuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Times of the sending loop, in seconds."""
+
+    attempt_seconds: float
+    send_seconds: float
+    poll_seconds: float
+    at_once: int

@@ -1,0 +1,1 @@
+"""The rules of sending, pure: no clock, no database, no provider."""

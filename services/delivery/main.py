@@ -1,0 +1,125 @@
+"""Composition of delivery: settings, adapters, use cases, serve."""
+
+from dapr.proto import appcallback_service_v1
+
+from chassis import logs
+from chassis.database import Pool, open_pool
+from chassis.events import EventReceiver
+from chassis.serve import Process
+from chassis.settings import load
+from chassis.sidecar import Sidecar
+from fte.delivery.v1 import delivery_service_pb2_grpc as delivery_grpc
+from services.delivery.adapters.answers import ReceiptPublisher
+from services.delivery.adapters.gmail import Gmail
+from services.delivery.adapters.google_token import GoogleToken
+from services.delivery.adapters.grpc_service import SERVICE_NAME, DeliveryServicer
+from services.delivery.adapters.intent_store import PostgresIntentStore
+from services.delivery.adapters.metric_facts import metric_ledger
+from services.delivery.adapters.peers import AgentContent, IntakeStatuses
+from services.delivery.adapters.subscriptions import subscribe
+from services.delivery.adapters.transport import BindingTransport
+from services.delivery.adapters.twilio import Twilio
+from services.delivery.adapters.web_form import WebForm
+from services.delivery.application.ports import Provider
+from services.delivery.application.reconcile import Reconcile
+from services.delivery.application.send_due import SendDue
+from services.delivery.application.take_outbound import TakeOutbound
+from services.delivery.application.take_statuses import TakeStatuses
+from services.delivery.domain.intent import Channel
+from services.delivery.settings import Settings
+
+READING_SECONDS = 15.0
+
+
+async def main() -> int:
+    """Runs the service until it is told to stop; returns the exit code."""
+    settings = load(Settings)
+    logs.configure("delivery", settings.log_level)
+    pool = await open_pool(
+        settings.database_url.get_secret_value(),
+        settings.database_pool_size,
+        application="delivery",
+    )
+    sidecar = Sidecar(settings.dapr_grpc_port, settings.dapr_api_token.get_secret_value())
+    return await build(settings, pool, sidecar).run()
+
+
+def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
+    """Wires the service over an open pool and a sidecar."""
+    process = Process("delivery", settings)
+    store = PostgresIntentStore(pool, settings.follower_wait_seconds)
+    answers = ReceiptPublisher(sidecar)
+    facts = metric_ledger(pool, sidecar)
+    providers, policies = _providers(settings, sidecar), settings.policies()
+    own = frozenset({settings.gmail_address.lower(), settings.twilio_whatsapp_from})
+
+    send = SendDue(store, providers, policies, answers, settings.patience(), settings.instance)
+    outbound = TakeOutbound(store, AgentContent(sidecar.service("agent")), answers, own, send.wake)
+    statuses = TakeStatuses(store, IntakeStatuses(sidecar.service("intake")), answers, send.wake)
+    reconcile = Reconcile(
+        store, providers, policies, answers, statuses, send.wake,
+        settings.poll_seconds, READING_SECONDS,
+    )  # fmt: skip
+
+    async def recover_and_send() -> None:
+        # Only a predecessor's attempts carry this replica's name before the first claim.
+        await reconcile.recover(settings.instance)
+        await send.run()
+
+    receiver = EventReceiver(pool, "delivery")
+    subscribe(receiver, outbound, statuses, facts)
+    process.serve(
+        lambda server: appcallback_service_v1.add_AppCallbackServicer_to_server(  # type: ignore[no-untyped-call]
+            receiver, server
+        )
+    )
+    servicer = DeliveryServicer(store, answers)
+    process.serve(
+        lambda server: delivery_grpc.add_DeliveryServiceServicer_to_server(servicer, server),
+        SERVICE_NAME,
+    )
+    process.background("send", recover_and_send)
+    process.background("reconcile", reconcile.run)
+    process.background("receipts", answers.run)
+    process.background("facts", facts.run)
+    _add_checks(process, pool, sidecar)
+    process.on_stop(pool.close)
+    process.on_stop(sidecar.close)
+    return process
+
+
+def _providers(settings: Settings, sidecar: Sidecar) -> dict[Channel, Provider]:
+    token = GoogleToken(
+        settings.gmail_token_url,
+        settings.gmail_client_id,
+        settings.gmail_client_secret.get_secret_value(),
+        settings.gmail_refresh_token.get_secret_value(),
+    )
+    return {
+        Channel.EMAIL: Gmail(BindingTransport(sidecar, "gmail"), token, settings.gmail_address),
+        Channel.WHATSAPP: Twilio(
+            BindingTransport(sidecar, "twilio"),
+            settings.twilio_account_sid,
+            settings.twilio_auth_token.get_secret_value(),
+            settings.twilio_whatsapp_from,
+            settings.public_url,
+        ),
+        Channel.WEB_FORM: WebForm(),
+    }
+
+
+def _add_checks(process: Process, pool: Pool, sidecar: Sidecar) -> None:
+    async def database() -> bool:
+        return bool(await pool.fetchval("SELECT true"))
+
+    async def publishing() -> bool:
+        return not sidecar.publishing_is_dead()
+
+    process.check(
+        ready={
+            "database": database,
+            "sidecar": sidecar.is_healthy,
+            "broker": sidecar.check_broker,
+        },
+        live={"publishing": publishing},
+    )

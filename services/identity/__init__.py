@@ -1,0 +1,1 @@
+"""Identity: which handles belong to one customer, and on what evidence."""

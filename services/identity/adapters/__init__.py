@@ -1,0 +1,1 @@
+"""Identity's edges: gRPC in, Postgres and events out."""

@@ -1,0 +1,1 @@
+"""The rules of identity; no clock, no database, no wire format."""

@@ -1,0 +1,1 @@
+"""Intake's edges: Postgres, the sidecar, Gmail, Google's keys, gRPC and HTTP."""

@@ -1,0 +1,1 @@
+"""What intake does with a message, whatever the wire and the database look like."""

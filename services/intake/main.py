@@ -1,0 +1,150 @@
+"""Composition: every part of the service is made here, by hand, once."""
+
+from collections.abc import Mapping
+
+from dapr.proto import appcallback_service_v1
+
+from chassis import logs, settings
+from chassis.database import Pool, open_pool
+from chassis.events import EventReceiver
+from chassis.serve import Check, Process
+from chassis.sidecar import Sidecar
+from fte.conversation.v1 import receipts_pb2
+from services.intake.adapters import events, inbox, push_token
+from services.intake.adapters.agent_tickets import AgentTickets
+from services.intake.adapters.gmail import GmailMailbox
+from services.intake.adapters.google_access import AccessToken
+from services.intake.adapters.grpc_service import FULL_NAME, IntakeServicer
+from services.intake.adapters.http.health import HealthPage, service_checks
+from services.intake.adapters.http.server import HttpServer, application
+from services.intake.adapters.http.support import Support
+from services.intake.adapters.http.webhooks import GmailPush, TwilioWebhooks
+from services.intake.adapters.mail_cursors import PostgresMailCursors
+from services.intake.adapters.mail_loop import MailLoop
+from services.intake.application.mail_reading import MailReading
+from services.intake.application.submissions import Submissions
+from services.intake.application.tickets import TicketLinks
+from services.intake.settings import IntakeSettings
+
+NAME = "intake"
+
+
+async def main() -> int:
+    """Runs the service and returns its exit code."""
+    config = settings.load(IntakeSettings)
+    logs.configure(NAME, config.log_level)
+    process = await build(config)
+    return await process.run()
+
+
+async def build(config: IntakeSettings) -> Process:
+    """Makes the process with all its parts; nothing runs yet."""
+    pool = await open_pool(
+        config.database_url.get_secret_value(), config.database_pool_size, application=NAME
+    )
+    sidecar = Sidecar(config.dapr_grpc_port, config.dapr_api_token.get_secret_value())
+    publisher = events.Publisher(sidecar)
+    drive = inbox.ledgers(pool, publisher.drive, publisher.announce)
+    store = inbox.PostgresInbox(pool, drive)
+    mail = _mail(config, pool, sidecar, store)
+    checks = _own_checks(pool, sidecar)
+
+    process = Process(NAME, config)
+    process.on_stop(pool.close)
+    process.on_stop(sidecar.close)
+    process.serve(IntakeServicer(inbox.InboxReader(pool)).register, FULL_NAME)
+    receiver = _receiver(pool, drive)
+    add_receiver = appcallback_service_v1.add_AppCallbackServicer_to_server
+    process.serve(lambda server: add_receiver(receiver, server))  # type: ignore[no-untyped-call]
+    process.background("inbox ledger", drive.inbox.run)
+    process.background("announcements ledger", drive.announcements.run)
+    process.background("mail", mail.run)
+    process.background("http", _http(config, store, sidecar, mail, checks).run)
+    process.check(
+        ready={"database": checks["database"], "sidecar": checks["sidecar"]},
+        live={"publishing": _publishing(sidecar)},
+    )
+    return process
+
+
+def _receiver(pool: Pool, drive: inbox.Ledgers) -> EventReceiver:
+    receiver = EventReceiver(pool, "intake")
+    receipts = events.ReceiptsHandler(drive.inbox)
+    receiver.on(events.SETTLED, receipts_pb2.ReceiptsIssued, receipts.handle)
+    receiver.on(events.STATUS_SETTLED, receipts_pb2.ReceiptsIssued, receipts.handle)
+    return receiver
+
+
+def _mail(
+    config: IntakeSettings, pool: Pool, sidecar: Sidecar, store: inbox.PostgresInbox
+) -> MailLoop:
+    access = AccessToken(
+        token_url=config.gmail_token_url,
+        client_id=config.gmail_client_id,
+        client_secret=config.gmail_client_secret.get_secret_value(),
+        refresh_token=config.gmail_refresh_token.get_secret_value(),
+    )
+    address = config.gmail_address.lower()
+    reading = MailReading(
+        address,
+        GmailMailbox(sidecar, access, config.gmail_topic),
+        PostgresMailCursors(pool, address, config.instance),
+        store,
+    )
+    return MailLoop(reading, config.mail_poll_interval)
+
+
+def _http(
+    config: IntakeSettings,
+    store: inbox.PostgresInbox,
+    sidecar: Sidecar,
+    mail: MailLoop,
+    checks: Mapping[str, Check],
+) -> HttpServer:
+    links = TicketLinks(config.public_url, config.link_secret.get_secret_value())
+    support = Support(
+        Submissions(store, links),
+        links,
+        AgentTickets(sidecar),
+        expected_reply=config.expected_reply,
+        body_seconds=config.body_seconds,
+    )
+    twilio = TwilioWebhooks(
+        store,
+        public_url=config.public_url,
+        account_sid=config.twilio_account_sid,
+        auth_token=config.twilio_auth_token.get_secret_value(),
+        our_number=config.twilio_whatsapp_from,
+        body_seconds=config.body_seconds,
+    )
+    verifier = push_token.PushVerifier(
+        push_token.key_fetcher(config.pubsub_keys_url),
+        issuer=config.pubsub_issuer,
+        audience=config.pubsub_audience,
+        service_account=config.pubsub_service_account,
+    )
+    push = GmailPush(
+        verifier, mail, subscriptions=config.subscriptions, body_seconds=config.body_seconds
+    )
+    health = HealthPage({**checks, **service_checks(sidecar)})
+    routes = [*support.routes(), *twilio.routes(), *push.routes(), *health.routes()]
+    app = application(routes, config.allowed_origins)
+    return HttpServer(app, config.bind_address, config.http_port)
+
+
+def _own_checks(pool: Pool, sidecar: Sidecar) -> dict[str, Check]:
+    async def database() -> bool:
+        return bool(await pool.fetchval("SELECT true"))
+
+    return {
+        "database": database,
+        "sidecar": sidecar.is_healthy,
+        "broker": sidecar.check_broker,
+    }
+
+
+def _publishing(sidecar: Sidecar) -> Check:
+    async def check() -> bool:
+        return not sidecar.publishing_is_dead()
+
+    return check

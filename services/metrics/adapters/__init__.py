@@ -1,0 +1,1 @@
+"""Metrics' edges: events in, Dapr's Postgres binding out, reports over gRPC."""

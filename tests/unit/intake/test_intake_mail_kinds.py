@@ -1,0 +1,71 @@
+"""Which mails get no turn."""
+
+import pytest
+
+from services.intake.application.mail import read_mail
+from services.intake.application.mail_kinds import suppress_reason
+from services.intake.application.messages import SuppressReason
+
+OURS = "Support@example.com"
+
+
+def reason(*headers: str, sender: str = "ada@example.com", labels: tuple[str, ...] = ("INBOX",)) -> str:
+    raw = "\r\n".join([f"From: {sender}", *headers]) + "\r\n\r\nHello"
+    found = suppress_reason(read_mail(raw.encode()), frozenset(labels), OURS)
+    return found.value if found else ""
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("X-FTE-Intent: 1", "own_message"),
+        ("Return-Path: <>", "bounce"),
+        ("Content-Type: multipart/report; report-type=delivery-status; boundary=x", "bounce"),
+        ("Auto-Submitted: auto-replied", "auto_reply"),
+        ("Auto-Submitted: auto-generated; x=y", "auto_reply"),
+        ("X-Autoreply: yes", "auto_reply"),
+        ("X-Autorespond: hi", "auto_reply"),
+        ("X-Auto-Response-Suppress: All", "auto_reply"),
+        ("Precedence: bulk", "auto_reply"),
+        ("Precedence: Auto_Reply", "auto_reply"),
+        ("Precedence: list", "mailing_list"),
+        ("List-Id: <x.example.com>", "mailing_list"),
+        ("List-Unsubscribe: <https://example.com>", "mailing_list"),
+        ("Feedback-ID: 1:2:3", "mailing_list"),
+        ("Auto-Submitted: no", ""),
+        ("X-Auto-Response-Suppress: None", ""),
+        ("Precedence: first-class", ""),
+        ("Return-Path: <ada@example.com>", ""),
+    ],
+)
+def test_by_header(header: str, expected: str) -> None:
+    assert reason(header) == expected
+
+
+@pytest.mark.parametrize(
+    ("sender", "expected"),
+    [
+        ("support@EXAMPLE.com", "own_message"),
+        ("MAILER-DAEMON@example.com", "bounce"),
+        ("postmaster@example.com", "bounce"),
+        ("no-reply@example.com", "no_reply"),
+        ("noreply@example.com", "no_reply"),
+        ("do_not_reply@example.com", "no_reply"),
+        ("donotreply+x@example.com", "no_reply"),
+        ("", "no_sender"),
+        ("nora@example.com", ""),
+        ("replyton@example.com", ""),
+    ],
+)
+def test_by_sender(sender: str, expected: str) -> None:
+    assert reason(sender=sender) == expected
+
+
+def test_the_surest_reason_wins() -> None:
+    assert reason("X-FTE-Intent: 1", "Return-Path: <>") == SuppressReason.OWN_MESSAGE
+    assert reason("Return-Path: <>", "Auto-Submitted: auto-replied") == SuppressReason.BOUNCE
+    assert reason("List-Id: <x>", "Auto-Submitted: auto-generated") == SuppressReason.AUTO_REPLY
+
+
+def test_what_we_sent_is_ours() -> None:
+    assert reason(labels=("INBOX", "SENT")) == SuppressReason.OWN_MESSAGE
