@@ -52,8 +52,9 @@ def violations_of(message: Message) -> list[FieldViolation]:
 
 
 def _step(part: Any) -> str:
-    repeated = part.WhichOneof("subscript") == "index"
-    return f"{part.field_name}[{part.index}]" if repeated else str(part.field_name)
+    place = part.subscript
+    repeated = place is not None and place.field == "index"
+    return f"{part.field_name}[{place.value}]" if repeated else str(part.field_name)
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):

@@ -1,7 +1,9 @@
 """One process: gRPC listeners, health, reflection, background work and a graceful stop, on one event loop."""
 
 import asyncio
+import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
@@ -15,6 +17,8 @@ from chassis.settings import ServiceSettings
 
 CHECK_SECONDS = 2.0
 GRACE_SECONDS = 4.0
+# A process that was told to stop must stop: libraries' threads and tasks may hold it.
+STOP_SECONDS = 8.0
 # Health name that says whether a restart would help; the empty name says whether work is taken.
 LIVE = "live"
 
@@ -127,6 +131,9 @@ class Process:
         self, servers: list[grpc.aio.Server], tasks: set["asyncio.Task[Any]"]
     ) -> None:
         log.info("stopping")
+        force = threading.Timer(STOP_SECONDS, os._exit, args=[1])
+        force.daemon = True
+        force.start()
         await self._health.enter_graceful_shutdown()
         for task in tasks:
             task.cancel()
