@@ -11,7 +11,7 @@ AGAINST ?= HEAD~1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lint types imports protos generate generated unit contract \
+.PHONY: help install run test check format lint types imports protos generate generated unit gate contract \
         integration e2e lock clean
 
 help: ## Lists the targets
@@ -32,7 +32,7 @@ $(STAMP): requirements.lock pyproject.toml
 run: install ## Starts everything and plays the demonstration; ONCE=1 ends after it
 	@exec $(BIN)/fte up $(if $(ONCE),--once,--demo)
 
-test: install check unit contract integration e2e ## Runs all checks and all tests
+test: install check unit gate contract integration e2e ## Runs all checks and all tests
 
 check: format lint types imports protos generated ## Runs the checks that need no process
 
@@ -56,14 +56,19 @@ protos: install ## Checks the contracts, and that they did not break since the p
 		$(BIN)/buf breaking --against ".git#ref=$$(git rev-parse '$(AGAINST)')"; \
 	else echo "buf breaking: no contracts in $(AGAINST) to compare with"; fi
 
-generate: install ## Writes gen/ from protos/
+generate: install ## Writes gen/ from protos/, and docs/settings.md
 	$(BIN)/python scripts/generate.py
+	$(BIN)/python scripts/settings_table.py
 
-generated: install ## Fails if gen/ is not what protos/ generate
+generated: install ## Fails if gen/ or docs/settings.md is stale
 	$(BIN)/python scripts/generate.py --check
+	$(BIN)/python scripts/settings_table.py --check
 
 unit: install ## Runs the unit tests
 	$(BIN)/pytest tests/unit
+
+gate: install ## Runs the gate that every change of the employee must pass
+	$(BIN)/pytest tests/gate
 
 contract: install ## Runs the contract tests
 	$(BIN)/pytest tests/contract
