@@ -18,9 +18,10 @@ from devstack.ports import LOOPBACK, SERVICES
 _SAMPLE: Final = re.compile(r"(?P<name>[a-zA-Z_:]+)\{(?P<labels>[^}]*)\} (?P<value>\S+)")
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
-# Calls that the app makes to its own sidecar, by Dapr's API; proxied calls to other services are
-# counted by the caller's sidecar under their own name.
-_FROM_APP: Final = ("/dapr.proto.runtime.v1.Dapr/", "/fte.")
+# Calls that the app makes to its own sidecar by Dapr's API, and calls to other services, which the
+# caller's sidecar counts under their own name and the far sidecar hands to its app uncounted.
+_DAPR: Final = "/dapr.proto.runtime.v1.Dapr/"
+_PROXIED: Final = "/fte."
 # Health questions and the streams that stay open are no part of a message's way.
 _NO_CROSSING: Final = re.compile(r"/(GetMetadata|SubscribeActorEventsAlpha1|HealthCheck)$")
 
@@ -119,11 +120,8 @@ async def _crossings(environment: Environment) -> Counter[str]:
     crossings: Counter[str] = Counter()
     for page in pages:
         for name, labels, value in _samples(page.text.splitlines()):
-            if what := _crossing(name, labels):
+            for what in _crossings_of(name, labels):
                 crossings[what] += value
-            # An actor call goes from the sidecar back into the app, on the app's own stream.
-            if what == "app to sidecar: InvokeActor":
-                crossings["sidecar to app: actor method"] += value
     return crossings
 
 
@@ -134,16 +132,21 @@ def _samples(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, str], int]]:
             yield match["name"], labels, int(float(match["value"]))
 
 
-def _crossing(name: str, labels: dict[str, str]) -> str:
-    """Names the crossing that a sample counts, "" if it counts none."""
+def _crossings_of(name: str, labels: dict[str, str]) -> Iterator[str]:
+    """Names the crossings that a sample counts, if any."""
     if name == "dapr_component_pubsub_ingress_count":
-        return "sidecar to app: topic event"
+        yield "sidecar to app: topic event"
     method = labels.get("grpc_server_method", "")
+    short = method.rpartition("/")[2]
     if name != "dapr_grpc_io_server_completed_rpcs" or _NO_CROSSING.search(method):
-        return ""
-    if method.startswith(_FROM_APP):
-        return f"app to sidecar: {method.rpartition('/')[2]}"
-    return ""
+        return
+    if method.startswith((_DAPR, _PROXIED)):
+        yield f"app to sidecar: {short}"
+    if method.startswith(_PROXIED):
+        yield f"sidecar to app: {short}"
+    if short == "InvokeActor":
+        # The sidecar hands the call back to the app, on a stream that is not counted by calls.
+        yield "sidecar to app: actor method"
 
 
 def _difference(now: Counter[str], before: Counter[str]) -> Counter[str]:

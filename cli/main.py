@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -17,6 +18,15 @@ from devstack.environment import SUPERUSER, load_environment
 from devstack.failure import StackError
 
 NOT_RUNNING = 3
+
+
+class Channel(StrEnum):
+    """The channels that a customer can write on."""
+
+    EMAIL = "email"
+    WHATSAPP = "whatsapp"
+    WEB_FORM = "web_form"
+
 
 app = typer.Typer(
     name="fte",
@@ -149,6 +159,45 @@ def trace(
         typer.echo(json.dumps(found.as_json(), indent=2))
     else:
         show_trace(found)
+
+
+@app.command(epilog="Example: fte chat --channel whatsapp --as +15550100")
+def chat(
+    *,
+    channel: Annotated[Channel, typer.Option(help="where to write")] = Channel.WHATSAPP,
+    person: Annotated[
+        str, typer.Option("--as", help="whose number or mail address to write from")
+    ] = "+15550100",
+) -> None:
+    """Talks to the running stack as a customer, line by line."""
+    from cli.chat import run_chat  # noqa: PLC0415
+
+    raise typer.Exit(run_chat(load_environment().exported(), channel.value, person))
+
+
+bench = typer.Typer(help="Measures the running stack.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
+
+@bench.command("quick")
+def bench_quick(
+    *,
+    rate: Annotated[float, typer.Option(help="messages per second")] = 10.0,
+    seconds: Annotated[float, typer.Option(help="how long to send")] = 20.0,
+    as_json: Json = False,
+) -> None:
+    """Loads the running stack for a minute at most; prints speed and cost of a message."""
+    from cli.bench import quick  # noqa: PLC0415
+
+    environment = load_environment()
+    raise typer.Exit(
+        asyncio.run(quick(environment, per_second=rate, seconds=seconds, as_json=as_json))
+    )
+
+
+@bench.callback()
+def _bench() -> None:
+    """Measures the running stack."""
 
 
 def main() -> None:

@@ -33,5 +33,5 @@ class Transcript:
             wrapped = textwrap.wrap(
                 paragraph, _WIDTH, break_long_words=False, break_on_hyphens=False
             )
-            print("\n".join(_INDENT + line for line in wrapped or [""]))
+            print("\n".join((_INDENT + line).rstrip() for line in wrapped or [""]))
         print(flush=True)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import yaml
 from nats.aio.client import Client
@@ -41,6 +41,7 @@ MAX_AGE_SECONDS: Final = 3 * 24 * 3600.0
 MAX_BYTES: Final = 1024**3
 # A repeat within the window is swallowed. Publishers use a fresh id each time, so it may be short.
 DUPLICATE_WINDOW_SECONDS: Final = 5.0
+_DELIVER_PREFIX: Final = "fte-deliver."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Durable:
     """Describes one durable push consumer as its component file does."""
 
     name: str
+    app: str
     topic: str
     group: str
     ack_wait_seconds: float
@@ -57,7 +59,7 @@ class Durable:
     @property
     def deliver_subject(self) -> str:
         """Returns where the server pushes to; outside the stream's own subjects."""
-        return f"fte-deliver.{self.name}"
+        return f"{_DELIVER_PREFIX}{self.name}"
 
     def config(self) -> ConsumerConfig:
         """Returns the consumer's settings in the server's terms."""
@@ -120,6 +122,7 @@ def read_durables(folder: Path = COMPONENTS / "nats") -> tuple[Durable, ...]:
         durables.append(
             Durable(
                 name=values["durableName"],
+                app=document["scopes"][0],
                 topic=spec["topic"],
                 group=values["queueGroupName"],
                 ack_wait_seconds=float(values["ackWait"].removesuffix("s")),
@@ -131,7 +134,7 @@ def read_durables(folder: Path = COMPONENTS / "nats") -> tuple[Durable, ...]:
 
 
 async def provision(url: str, durables: tuple[Durable, ...]) -> list[str]:
-    """Makes or corrects the stream and the consumers; returns what was made or changed."""
+    """Makes or corrects the stream and the consumers; returns what was made, changed or removed."""
     client = Client()
     await client.connect(url, allow_reconnect=False, connect_timeout=2)
     try:
@@ -140,28 +143,38 @@ async def provision(url: str, durables: tuple[Durable, ...]) -> list[str]:
         for durable in durables:
             if await _provision_consumer(stream, durable):
                 changed.append(durable.name)
-        return changed
+        return changed + await _remove_strays(stream, {durable.name for durable in durables})
     finally:
         await client.close()
 
 
 async def complete(environment: Environment, durables: tuple[Durable, ...]) -> bool:
     """Tells whether the running server has the stream and all consumers; a silent one counts so."""
+    present = await _consumers(environment)
+    return present is None or all(durable.name in present for durable in durables)
+
+
+async def heard(environment: Environment, durables: tuple[Durable, ...]) -> bool:
+    """Tells whether somebody listens to each of these consumers, as far as the server knows them."""
+    present = await _consumers(environment)
+    return present is None or all(present.get(durable.name, True) for durable in durables)
+
+
+async def _consumers(environment: Environment) -> dict[str, bool] | None:
+    """Returns the stream's consumers and whether each is listened to, None without an answer."""
     try:
         status, body = await http_get(environment.ports[Port.NATS_MONITOR], "/jsz?consumers=true")
     except OSError:
-        return True
-    return status != HTTPStatus.OK or not _lacking(json.loads(body), durables)
-
-
-def _lacking(report: dict[str, Any], durables: tuple[Durable, ...]) -> set[str]:
-    present: set[str] = set()
-    for account in report.get("account_details") or ():
-        for stream in account.get("stream_detail") or ():
-            if stream["name"] == STREAM:
-                present.add(STREAM)
-                present |= {consumer["name"] for consumer in stream.get("consumer_detail") or ()}
-    return {STREAM, *(durable.name for durable in durables)} - present
+        return None
+    if status != HTTPStatus.OK:
+        return None
+    return {
+        consumer["name"]: bool(consumer.get("push_bound"))
+        for account in json.loads(body).get("account_details") or ()
+        for stream in account.get("stream_detail") or ()
+        if stream["name"] == STREAM
+        for consumer in stream.get("consumer_detail") or ()
+    }
 
 
 async def _provision_stream(stream: JetStreamContext) -> list[str]:
@@ -208,6 +221,19 @@ async def _provision_consumer(stream: JetStreamContext, durable: Durable) -> boo
         await stream.delete_consumer(STREAM, durable.name)
         await stream.add_consumer(STREAM, config)
     return True
+
+
+async def _remove_strays(stream: JetStreamContext, wanted: set[str]) -> list[str]:
+    # A subscription that is no longer in the files would collect events for ever.
+    strays = [
+        info.name
+        for info in await stream.consumers_info(STREAM)
+        if info.name not in wanted
+        and (info.config.deliver_subject or "").startswith(_DELIVER_PREFIX)
+    ]
+    for name in strays:
+        await stream.delete_consumer(STREAM, name)
+    return strays
 
 
 def _values(component: Mapping[str, object]) -> dict[str, str]:

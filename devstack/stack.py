@@ -208,7 +208,14 @@ class Stack:
         environment = self._environment
         token = {"dapr-api-token": environment.secrets["DAPR_API_TOKEN"]}
         port = environment.ports.of(name, "DAPR_HTTP")
+        app_port = environment.ports.of(name, "APP")
         works: Question = partial(http_ok, port, "/v1.0/healthz/outbound", token)
+        durables = tuple(durable for durable in broker.read_durables() if durable.app == name)
+
+        async def hears() -> bool:
+            # It subscribes only while its app is there.
+            return not await tcp_open(app_port) or await broker.heard(environment, durables)
+
         return Part(
             name=sidecar_name(name),
             kind=Kind.SIDECAR,
@@ -221,6 +228,8 @@ class Stack:
                 Watch(
                     "has not been ready for 20 s", works, patience=10, restarts=sidecar_name(name)
                 ),
+                # After two minutes without the broker its subscriptions are gone for good.
+                Watch("hears no events", hears, patience=8, restarts=sidecar_name(name)),
             ),
         )
 

@@ -72,13 +72,20 @@ class SentIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Ledgers:
+    """Holds the ledgers' rows of what was sent in: inbox, the agent's messages, parts of answers."""
+
+    inbox: Sequence[Row]
+    messages: Sequence[Row]
+    answers: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Holds everything that the verdict rests on."""
 
     sent_in: SentIn
-    inbox: Sequence[Row]
-    messages: Sequence[Row]
-    answers: Sequence[Row]
+    ledgers: Ledgers
     mails: Sequence[Sent]
     parts: Sequence[Sent]
     pages: Mapping[str, Sequence[Line]]
@@ -108,10 +115,13 @@ class Verdict:
 async def check(dsn: str, outside: Outside, sent_in: SentIn, seconds: float) -> Verdict:
     """Waits until all is settled and still, at most `seconds`, then judges what there is."""
     deadline = time.monotonic() + seconds
-    last, since = await gather(dsn, outside, sent_in), time.monotonic()
-    while time.monotonic() < deadline:
-        if not unfinished(last) and time.monotonic() - since > QUIET_SECONDS:
+    while True:
+        waiting = _unfinished(await _ledgers(dsn, sent_in), sent_in)
+        if not waiting or time.monotonic() > deadline:
             break
+        await asyncio.sleep(POLL_SECONDS)
+    last, since = await gather(dsn, outside, sent_in), time.monotonic()
+    while time.monotonic() - since < QUIET_SECONDS and time.monotonic() < deadline:
         await asyncio.sleep(POLL_SECONDS)
         now = await gather(dsn, outside, sent_in)
         if now != last:
@@ -121,27 +131,29 @@ async def check(dsn: str, outside: Outside, sent_in: SentIn, seconds: float) -> 
 
 async def gather(dsn: str, outside: Outside, sent_in: SentIn) -> Evidence:
     """Reads the ledgers in one snapshot and then what the outside was handed."""
+    ledgers = await _ledgers(dsn, sent_in)
+    addresses = {address for _, address in sent_in.mails.values()}
+    numbers = set(sent_in.whatsapps.values())
+    mails, parts = await outside.mails_sent(), await outside.whatsapps_sent()
+    return Evidence(
+        sent_in=sent_in,
+        ledgers=ledgers,
+        mails=[mail for mail in mails if mail.to in addresses],
+        parts=[part for part in parts if part.to in numbers],
+        pages={key: await outside.status_page(one) for key, one in sent_in.forms.items()},
+    )
+
+
+async def _ledgers(dsn: str, sent_in: SentIn) -> Ledgers:
     connection = await asyncpg.connect(dsn, timeout=10, command_timeout=30)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             inbox = await _rows(connection, INBOX, sent_in.ids())
             messages = await _rows(connection, MESSAGES, [row["inbox_id"] for row in inbox])
             turns = {row["turn_id"] for row in messages if row["turn_id"]}
-            answers = await _rows(connection, ANSWERS, turns)
+            return Ledgers(inbox, messages, await _rows(connection, ANSWERS, turns))
     finally:
         await connection.close()
-    addresses = {address for _, address in sent_in.mails.values()}
-    numbers = set(sent_in.whatsapps.values())
-    mails, parts = await outside.mails_sent(), await outside.whatsapps_sent()
-    return Evidence(
-        sent_in=sent_in,
-        inbox=inbox,
-        messages=messages,
-        answers=answers,
-        mails=[mail for mail in mails if mail.to in addresses],
-        parts=[part for part in parts if part.to in numbers],
-        pages={key: await outside.status_page(one) for key, one in sent_in.forms.items()},
-    )
 
 
 async def _rows(
@@ -150,18 +162,18 @@ async def _rows(
     return [dict(row) for row in await connection.fetch(query, list(keys))]
 
 
-def unfinished(evidence: Evidence) -> list[str]:
+def _unfinished(ledgers: Ledgers, sent_in: SentIn) -> list[str]:
     """Names what is still on its way; empty when nothing more is to be expected."""
-    present = {row["provider_id"] for row in evidence.inbox}
-    waiting = [f"{one} is not in the inbox" for one in evidence.sent_in.ids() if one not in present]
+    present = {row["provider_id"] for row in ledgers.inbox}
+    waiting = [f"{one} is not in the inbox" for one in sent_in.ids() if one not in present]
     waiting += [
         f"inbox row of {row['provider_id']} is {row['state']}"
-        for row in evidence.inbox
+        for row in ledgers.inbox
         if row["state"] != "settled"
     ]
     waiting += [
         f"outbox row {row['outbox_id']} is {row['outbox_state']}, its intent {row['intent_state']}"
-        for row in evidence.answers
+        for row in ledgers.answers
         if row["outbox_state"] != "settled" or row["intent_state"] not in FINAL_INTENTS
     ]
     return waiting
@@ -171,7 +183,7 @@ def judge(evidence: Evidence) -> Verdict:
     """Applies every rule to the evidence."""
     return Verdict(
         problems=[
-            *unfinished(evidence),
+            *_unfinished(evidence.ledgers, evidence.sent_in),
             *_inbox_rules(evidence),
             *_turn_rules(evidence),
             *_order_rules(evidence),
@@ -179,21 +191,21 @@ def judge(evidence: Evidence) -> Verdict:
             *_mail_rules(evidence),
             *_page_rules(evidence),
         ],
-        messages=len(evidence.inbox),
-        turns=len({row["turn_id"] for row in evidence.messages}),
-        answers=len({row["message_id"] for row in evidence.answers}),
-        parts=len(evidence.answers),
+        messages=len(evidence.ledgers.inbox),
+        turns=len({row["turn_id"] for row in evidence.ledgers.messages}),
+        answers=len({row["message_id"] for row in evidence.ledgers.answers}),
+        parts=len(evidence.ledgers.answers),
     )
 
 
 def _inbox_rules(evidence: Evidence) -> Iterable[str]:
     """Each accepted message is one row, has a turn's outcome, and the agent holds the same."""
-    copies = Counter(row["provider_id"] for row in evidence.inbox)
+    copies = Counter(row["provider_id"] for row in evidence.ledgers.inbox)
     for one, count in copies.items():
         if count > 1:
             yield f"{one} is {count} messages in the inbox"
-    agent = {row["message_id"]: row for row in evidence.messages}
-    for row in evidence.inbox:
+    agent = {row["message_id"]: row for row in evidence.ledgers.messages}
+    for row in evidence.ledgers.inbox:
         name = f"{row['channel']} {row['provider_id']}"
         if row["suppress_reason"]:
             yield f"{name} was suppressed as {row['suppress_reason']}"
@@ -210,23 +222,23 @@ def _inbox_rules(evidence: Evidence) -> Iterable[str]:
 def _turn_rules(evidence: Evidence) -> Iterable[str]:
     """Each message belongs to one committed turn, and each such turn gave one answer."""
     answers: dict[UUID, set[UUID]] = defaultdict(set)
-    for row in evidence.answers:
+    for row in evidence.ledgers.answers:
         answers[row["turn_id"]].add(row["message_id"])
         if row["outbox_id"] is None:
             yield f"answer {row['message_id']} has nothing to send"
-    for row in evidence.messages:
+    for row in evidence.ledgers.messages:
         if row["turn_id"] is None or row["turn_state"] != "committed":
             yield f"message {row['message_id']} is in a turn that is {row['turn_state']}"
-    for turn in {row["turn_id"] for row in evidence.messages if row["turn_id"]}:
+    for turn in {row["turn_id"] for row in evidence.ledgers.messages if row["turn_id"]}:
         if len(answers[turn]) != 1:
             yield f"turn {turn} gave {len(answers[turn])} answers"
 
 
 def _order_rules(evidence: Evidence) -> Iterable[str]:
     """No gap in a handle's numbers, no later number in an earlier turn, parts handed over in order."""
-    turns = {row["message_id"]: row["end_time"] for row in evidence.messages}
+    turns = {row["message_id"]: row["end_time"] for row in evidence.ledgers.messages}
     handles: dict[UUID, list[Row]] = defaultdict(list)
-    for row in evidence.inbox:
+    for row in evidence.ledgers.inbox:
         if row["handle_id"] is not None:
             handles[row["handle_id"]].append(row)
     for rows in handles.values():
@@ -239,7 +251,7 @@ def _order_rules(evidence: Evidence) -> Iterable[str]:
             yield f"{rows[0]['sender']}: a later message was answered before an earlier one"
     place = {one.provider_id: at for at, one in enumerate([*evidence.mails, *evidence.parts])}
     lanes: dict[tuple[UUID, str], list[Row]] = defaultdict(list)
-    for row in evidence.answers:
+    for row in evidence.ledgers.answers:
         lanes[(row["conversation_id"], row["channel"])].append(row)
     for (conversation, channel), rows in lanes.items():
         places = [place[row["provider_id"]] for row in rows if row["provider_id"] in place]
@@ -250,7 +262,7 @@ def _order_rules(evidence: Evidence) -> Iterable[str]:
 def _hand_over_rules(evidence: Evidence) -> Iterable[str]:
     """The providers were handed exactly what the ledgers say was sent, each part once."""
     wanted: Counter[tuple[str, str]] = Counter()
-    for row in evidence.answers:
+    for row in evidence.ledgers.answers:
         if row["intent_state"] not in (None, "SENT") and row["intent_state"] in FINAL_INTENTS:
             yield f"part {row['outbox_id']} ended as {row['intent_state']}"
         if row["intent_state"] == "SENT" and row["channel"] != "web_form":
@@ -263,7 +275,7 @@ def _hand_over_rules(evidence: Evidence) -> Iterable[str]:
         yield f"{to} got {count} time(s) more than the ledgers know: {text[:60]!r}"
     for (to, text), count in (wanted - handed).items():
         yield f"{to} got {count} time(s) less than the ledgers say: {text[:60]!r}"
-    ids = Counter(row["provider_id"] for row in evidence.answers if row["provider_id"])
+    ids = Counter(row["provider_id"] for row in evidence.ledgers.answers if row["provider_id"])
     for provider_id, count in ids.items():
         if count > 1:
             yield f"{count} parts claim to be {provider_id}"
@@ -289,9 +301,9 @@ def _page_rules(evidence: Evidence) -> Iterable[str]:
 
 def conversations_per_sender(evidence: Evidence) -> dict[str, int]:
     """Counts the conversations of each sender, verified side and claimed side together."""
-    conversation = {row["message_id"]: row["conversation_id"] for row in evidence.messages}
+    conversation = {row["message_id"]: row["conversation_id"] for row in evidence.ledgers.messages}
     found: dict[str, set[UUID | None]] = defaultdict(set)
-    for row in evidence.inbox:
+    for row in evidence.ledgers.inbox:
         found[row["sender"]].add(conversation.get(row["inbox_id"]))
     return {sender: len(ids) for sender, ids in found.items()}
 

@@ -1,6 +1,5 @@
 """One real stack for all end-to-end tests, and the outside world around it."""
 
-import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 
@@ -10,13 +9,11 @@ from cli.outside import Outside
 from tests.e2e.running import RunningStack
 from tests.e2e.traffic import Traffic
 
-PORT_BASE = int(os.environ.get("FTE_TEST_PORT_BASE", "6000"))
-
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[RunningStack]:
     """A running stack, shared by the session; what it printed is shown at the end."""
-    running = RunningStack(PORT_BASE)
+    running = RunningStack()
     try:
         running.start()
         yield running

@@ -17,6 +17,8 @@ import psutil
 
 from cli.outside import Outside
 from devstack.environment import SUPERUSER, load_environment
+from devstack.ports import Port, Ports
+from devstack.processes import busy_ports
 
 FTE = (sys.executable, "-m", "cli")
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,14 +29,14 @@ STOP_SECONDS = 10.0
 class RunningStack:
     """One `fte up` in a home and on ports of its own."""
 
-    def __init__(self, port_base: int) -> None:
+    def __init__(self) -> None:
         # Readable for the unprivileged user that Postgres runs as; the secrets have their own mode.
         self.home = Path(tempfile.mkdtemp(prefix="fte-e2e-"))
         self.home.chmod(0o755)
         self.environ = {
             **os.environ,
             "FTE_HOME": str(self.home),
-            "FTE_PORT_BASE": str(port_base),
+            "FTE_PORT_BASE": str(free_base()),
         }
         self.environment = load_environment(self.environ)
         self.output = self.home / "up.txt"
@@ -90,10 +92,13 @@ class RunningStack:
         return {part["name"]: part for part in report["parts"]}
 
     async def kill(self, name: str, with_signal: signal.Signals = signal.SIGKILL) -> int:
-        """Signals a part's process and returns its pid."""
-        pid = int((await asyncio.to_thread(self.parts))[name]["pid"])
-        os.kill(pid, with_signal)
-        return pid
+        """Signals a part's process and returns its pid; waits for one that is just starting again."""
+        while True:
+            pid: int | None = (await asyncio.to_thread(self.parts))[name]["pid"]
+            if pid is not None:
+                os.kill(pid, with_signal)
+                return pid
+            await asyncio.sleep(0.1)
 
     def processes(self) -> list[psutil.Process]:
         """Returns the supervisor and every process of its parts, their children included."""
@@ -121,6 +126,14 @@ class RunningStack:
         self.stop()
         self.run("reset", "--yes")
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def free_base() -> int:
+    """Returns a shift whose ports nobody holds, so that tests run beside other stacks."""
+    for base in range(5000, 24000, 200):
+        if not busy_ports(Ports(base)[port] for port in Port):
+            return base
+    raise AssertionError("no free ports on this machine")
 
 
 class Answer:

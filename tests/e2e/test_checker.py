@@ -11,7 +11,7 @@ import pytest
 
 from cli.outside import Line, Mail, Sent, Ticket
 from fte.agent.v1 import agent_service_pb2
-from tests.e2e.checker import Evidence, SentIn, judge
+from tests.e2e.checker import Evidence, Ledgers, SentIn, judge
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 NUMBER, ADDRESS = "+12025550001", "person1@example.com"
@@ -43,9 +43,7 @@ class Story:
     def evidence(self) -> Evidence:
         return Evidence(
             self.sent_in,
-            self.inbox,
-            self.messages,
-            self.answers,
+            Ledgers(self.inbox, self.messages, self.answers),
             self.mails,
             self.parts,
             self.pages,

@@ -17,11 +17,10 @@ from cli.outside import Outside
 from devstack.ports import SERVICES, Port
 from devstack.stack import sidecar_name
 from tests.e2e.checker import check, gather
-from tests.e2e.running import STOP_SECONDS, RunningStack
+from tests.e2e.running import STOP_SECONDS, RunningStack, free_base
 from tests.e2e.traffic import Traffic
 
 SECONDS = 40.0
-SECOND_BASE = int(os.environ.get("FTE_TEST_PORT_BASE", "6000")) + 4000
 KINDS = {"service", "sidecar", "control", "broker", "database", "simulator"}
 # What one message passes, in this order.
 STEPS = (
@@ -65,7 +64,7 @@ async def test_trace_shows_every_step_of_a_message(
     await {"mail": traffic.mail, "whatsapp": traffic.whatsapp, "form": traffic.form}[channel]()
     verdict = await check(stack.dsn, outside, traffic.sent_in, SECONDS)
     assert not verdict.problems, verdict
-    [row] = (await gather(stack.dsn, outside, traffic.sent_in)).inbox
+    [row] = (await gather(stack.dsn, outside, traffic.sent_in)).ledgers.inbox
     answer = stack.run("trace", str(row["inbox_id"]), "--json")
     assert answer.code == 0, answer
     steps = answer.json()["steps"]
@@ -115,7 +114,7 @@ def test_doctor_names_the_cure_of_half_a_credential(stack: RunningStack) -> None
 
 
 def test_second_up_in_one_home_is_refused(stack: RunningStack) -> None:
-    answer = stack.run("up", environ={"FTE_PORT_BASE": str(SECOND_BASE)})
+    answer = stack.run("up", environ={"FTE_PORT_BASE": str(free_base())})
     assert answer.code == 1
     assert "running already" in answer.err
     assert str(stack.supervisor.pid) in answer.err
@@ -124,7 +123,7 @@ def test_second_up_in_one_home_is_refused(stack: RunningStack) -> None:
 @pytest.fixture
 def second() -> Iterator[RunningStack]:
     """A stack of its own that may be ended in any way."""
-    running = RunningStack(SECOND_BASE)
+    running = RunningStack()
     try:
         yield running
     finally:

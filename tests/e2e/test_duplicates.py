@@ -46,9 +46,10 @@ async def test_repeated_and_reordered_webhooks_are_one_message_each(
     assert lines == dict.fromkeys(numbers, 1), "one conversation line per number"
 
     # Seen from the provider alone: as many answers to each number as it had bursts.
-    turn = {row["message_id"]: row["turn_id"] for row in evidence.messages}
+    turn = {row["message_id"]: row["turn_id"] for row in evidence.ledgers.messages}
     bursts = Counter(
-        sender for sender, _ in {(row["sender"], turn[row["inbox_id"]]) for row in evidence.inbox}
+        sender
+        for sender, _ in {(row["sender"], turn[row["inbox_id"]]) for row in evidence.ledgers.inbox}
     )
     answers = {number: whatsapp_answers(parts_to(evidence.parts, number)) for number in numbers}
     assert answers == bursts

@@ -15,6 +15,7 @@ PER_SECOND = 4.0
 PAUSE_SECONDS = (1.5, 3.0)
 HEAL_SECONDS = 40.0
 SECONDS = 90.0
+LEAST_MESSAGES = 50
 
 
 @pytest.mark.timeout(200)
@@ -29,7 +30,7 @@ async def test_kills_lose_and_double_nothing(
     async def kill_all() -> None:
         for victim in victims:
             await asyncio.sleep(traffic.random.uniform(*PAUSE_SECONDS))
-            await _kill_when_up(stack, victim)
+            await stack.kill(victim)
         await asyncio.sleep(1.0)
         done.set()
 
@@ -40,7 +41,7 @@ async def test_kills_lose_and_double_nothing(
     await healthy(outside)
     verdict = await check(stack.dsn, outside, traffic.sent_in, SECONDS)
     assert not verdict.problems, f"killed in this order: {victims}\n{verdict}"
-    assert verdict.messages == len(traffic.sent_in)
+    assert verdict.messages == len(traffic.sent_in) > LEAST_MESSAGES
 
     after = stack.parts()
     for victim in victims:
@@ -56,12 +57,3 @@ async def healthy(outside: Outside, seconds: float = HEAL_SECONDS) -> None:
             if await outside.healthy():
                 return
             await asyncio.sleep(0.2)
-
-
-async def _kill_when_up(stack: RunningStack, name: str) -> None:
-    while True:
-        part = (await asyncio.to_thread(stack.parts))[name]
-        if part["pid"]:
-            await stack.kill(name)
-            return
-        await asyncio.sleep(0.2)

@@ -120,9 +120,7 @@ class Mesh:
 
 
 @asynccontextmanager
-async def mesh(
-    database: Database, services: Sequence[str], **settings: str
-) -> AsyncIterator[Mesh]:
+async def mesh(database: Database, services: Sequence[str], **settings: str) -> AsyncIterator[Mesh]:
     """Runs the broker, and services with their sidecars; skips the test if there is no Dapr runtime."""
     runtime = installed_runtime(os.environ)
     if runtime is None:
@@ -139,7 +137,7 @@ async def mesh(
         yield running
     except BaseException:
         for name in running.processes:
-            print(f"== {name}\n{running.log(name)[-3000:]}")
+            sys.stderr.write(f"== {name}\n{running.log(name)[-3000:]}\n")
         raise
     finally:
         for process in running.processes.values():

@@ -87,15 +87,15 @@ def message(
     assurance: int = conversation_pb2.ASSURANCE_VERIFIED,
     ticket: UUID | None = None,
 ) -> intake_service_pb2.InboundMessage:
-    form = intake_service_pb2.WebFormFacts(ticket_id=str(ticket), reference=f"FTE-{str(ticket)[-8:]}")
+    form = intake_service_pb2.WebFormFacts(
+        ticket_id=str(ticket), reference=f"FTE-{str(ticket)[-8:]}"
+    )
     return intake_service_pb2.InboundMessage(
         message_id=str(uuid4()),
         handle_id=str(UUID(int=7)),
         inbox_seq=seq,
         channel=channel_to_proto(channel),
-        handle=conversation_pb2.Handle(
-            type=conversation_pb2.HANDLE_TYPE_PHONE, value="+15550100"
-        ),
+        handle=conversation_pb2.Handle(type=conversation_pb2.HANDLE_TYPE_PHONE, value="+15550100"),
         assurance=conversation_pb2.Assurance.ValueType(assurance),
         accept_time=timestamp(datetime.now(UTC)),
         body=body,
@@ -114,16 +114,13 @@ async def begin(agent: Agent, side: Side = Side.VERIFIED, runner: str = "agent-0
 
 
 def fence(turn: Turn) -> Fence:
-    return Fence(
-        turn.customer_id, turn.side, turn.turn_id, turn.version, turn.turn_no, turn.epoch
-    )
+    return Fence(turn.customer_id, turn.side, turn.turn_id, turn.version, turn.turn_no, turn.epoch)
 
 
 async def counts(agent: Agent) -> dict[str, int]:
     tables = ("events", "conversations", "tickets", "outbox", "escalations", "metric_facts")
     return {
-        table: await agent.look.fetchval(f"SELECT count(*) FROM agent.{table}")
-        for table in tables
+        table: await agent.look.fetchval(f"SELECT count(*) FROM agent.{table}") for table in tables
     }
 
 
@@ -149,9 +146,7 @@ async def test_a_turn_writes_conversation_ticket_answer_and_outbox_together(agen
 async def test_a_burst_is_one_batch_in_order_and_another_channel_queues_behind(
     agent: Agent,
 ) -> None:
-    await store(
-        agent, message("one", 1), message("two", 2), message("three", 3, Channel.EMAIL)
-    )
+    await store(agent, message("one", 1), message("two", 2), message("three", 3, Channel.EMAIL))
     turn = await begin(agent)
     assert [m.content for m in turn.batch] == ["one", "two"]
     await agent.turns.commit_answer(fence(turn), answer(sentiments=(0.0, 0.0)), None, limits)
@@ -280,9 +275,12 @@ async def test_a_claim_works_on_a_side_of_its_own_and_sees_nothing_of_the_verifi
     assert (turn.history, turn.previous_channel, turn.ticket_id) == ((), None, None)
     await agent.turns.commit_answer(fence(turn), answer(), None, limits)
     assert await agent.look.fetchval("SELECT count(*) FROM agent.conversations") == 2
-    assert await agent.look.fetchval(
-        "SELECT side FROM agent.tickets WHERE ticket_id = $1", UUID(int=99)
-    ) == "claimed"
+    assert (
+        await agent.look.fetchval(
+            "SELECT side FROM agent.tickets WHERE ticket_id = $1", UUID(int=99)
+        )
+        == "claimed"
+    )
 
 
 async def test_two_forms_under_one_address_do_not_see_each_other(agent: Agent) -> None:
@@ -317,7 +315,10 @@ async def test_a_stale_cached_state_is_not_believed(agent: Agent) -> None:
     await store(agent, message("three", 3))
     begun = await agent.turns.begin(CUSTOMER, Side.VERIFIED, "r/1", first.state, limits)
     assert isinstance(begun, Begun)
-    assert [line.content for line in begun.turn.history if line.role == "customer"] == ["one", "two"]
+    assert [line.content for line in begun.turn.history if line.role == "customer"] == [
+        "one",
+        "two",
+    ]
 
 
 async def test_a_failed_send_becomes_a_persons_task_once(agent: Agent) -> None:

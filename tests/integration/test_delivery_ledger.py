@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from fte.metrics.v1 import metrics_events_pb2 as metrics
+from services.delivery.adapters import statements
 from services.delivery.domain.intent import Channel, State
 from services.delivery.domain.transitions import Policy
 from tests.integration.delivery_world import WINDOW, World, eager, intent, world
@@ -178,6 +179,27 @@ async def test_a_fence_waits_for_a_claim_and_then_sees_its_attempt(database: Dat
         raised = await raising
         assert raised.in_flight == 1
         assert raised.cancelled == ()
+
+
+async def test_a_claim_waits_for_a_fence_that_is_being_raised(database: Database) -> None:
+    async with world(database) as w:
+        w.build()
+        mail = intent()
+        await w.store.raise_fence(mail.conversation_id, 0)
+        async with w.pool.acquire() as connection:
+            raising = connection.transaction()
+            await raising.start()
+            await connection.execute(statements.RAISE_FENCE, mail.conversation_id, 1)
+            assert await connection.fetch(statements.CANCEL_BELOW, mail.conversation_id) == []
+            # Too late to be cancelled by the raise, which has not been committed yet.
+            await w.accept(mail)
+            claiming = asyncio.create_task(w.store.claim({Channel.EMAIL: 1}, "delivery-0", 20))
+            await asyncio.sleep(0.1)
+            assert not claiming.done()
+            await raising.commit()
+        claimed = await claiming
+        assert claimed.attempts == ()
+        assert [r.row_id for r in claimed.cancelled] == [mail.intent_id]
 
 
 async def test_a_doubt_below_the_fence_holds_nobody_and_is_never_resent(

@@ -45,15 +45,13 @@ async def first_contacts(running: Mesh, count: int) -> None:
             identity_service_pb2.ResolveRequest(
                 handles=[
                     identity_service_pb2.ResolveHandle(
-                        handle=nouns.Handle(
-                            type=nouns.HANDLE_TYPE_PHONE, value=f"+1555010{n:04}"
-                        ),
+                        handle=nouns.Handle(type=nouns.HANDLE_TYPE_PHONE, value=f"+1555010{n:04}"),
                         assurance=nouns.ASSURANCE_VERIFIED,
                     )
                     for n in range(count)
                 ]
             ),
-            metadata=[running.api_key],
+            metadata=(running.api_key,),
             timeout=10,
         )
 
@@ -112,7 +110,7 @@ async def test_a_kill_before_the_flush_loses_nothing(
 
         async def settled() -> bool:
             open_rows = "SELECT count(*) FROM identity.metric_facts WHERE state <> 'settled'"
-            return await identity_pool.fetchval(open_rows) == 0
+            return int(await identity_pool.fetchval(open_rows)) == 0
 
         await eventually(settled, "the facts come again and are settled")
         assert await metrics_pool.fetchval("SELECT count(*) FROM metrics.agent_metrics") == 5
@@ -130,7 +128,7 @@ async def test_the_binding_takes_every_type_and_a_repeat_once(
             channel=nouns.CHANNEL_WEB_FORM,
             latency_ms=1234.5,
             sentiment=-0.25,
-            outcome="it's \"quoted\"",
+            outcome='it\'s "quoted"',
             tokens=2**53 + 1,  # beyond what a float holds exactly
             tool_calls=4,
         )
@@ -145,7 +143,7 @@ async def test_the_binding_takes_every_type_and_a_repeat_once(
         row = by_id[UUID(whole.fact_id)]
         assert (row["channel"], row["latency_ms"], row["sentiment"]) == ("web_form", 1234.5, -0.25)
         assert (row["outcome"], row["tokens"], row["tool_calls"]) == (
-            "it's \"quoted\"",
+            'it\'s "quoted"',
             2**53 + 1,
             4,
         )
@@ -187,10 +185,10 @@ async def test_the_report_counts_by_channel(database: Database, metrics_pool: Po
         async with grpc.aio.insecure_channel(running.local("metrics")) as channel:
             stub = MetricsServiceStub(channel)
             answer = await stub.ReportChannels(
-                service.ReportChannelsRequest(), metadata=[running.api_key]
+                service.ReportChannelsRequest(), metadata=(running.api_key,)
             )
             week = await stub.ReportChannels(
-                service.ReportChannelsRequest(window_hours=168), metadata=[running.api_key]
+                service.ReportChannelsRequest(window_hours=168), metadata=(running.api_key,)
             )
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await stub.ReportChannels(service.ReportChannelsRequest())

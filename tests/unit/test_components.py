@@ -33,7 +33,6 @@ WITHOUT_SUBSCRIBER = {
     "fte.escalations",
     "fte.dlq",
     "fte.probe",
-    "fte.probe",
 }
 
 

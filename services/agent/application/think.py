@@ -21,7 +21,7 @@ from services.agent.application.prompting import Prompts, load_prompts
 from services.agent.application.tools import FAILED_SEARCHES, TOOLS, Stage, ToolDesk
 from services.agent.domain import drafts, escalation, sentiment
 from services.agent.domain.formatting import is_reply
-from services.agent.domain.reading import Reading, own_words, read
+from services.agent.domain.reading import Reading, considered, own_words, read
 from services.agent.domain.turn import (
     Channel,
     Escalation,
@@ -129,7 +129,7 @@ class _Run:
         self._tokens = 0
         self._transcript: list[TranscriptItem] = [
             SystemNote(means.prompts.note(desk.turn)),
-            *(CustomerSaid(m.channel, m.content, m.subject) for m in desk.turn.batch),
+            *(CustomerSaid(m.channel, considered(m.content), m.subject) for m in desk.turn.batch),
         ]
 
     async def loop(self, issue: str) -> None:
@@ -162,7 +162,7 @@ class _Run:
             ticket_subject=turn.batch[0].subject or (ticket.issue if ticket else issue),
             ticket_category=ticket.category if ticket else "general",
             ticket_priority=ticket.priority if ticket else "medium",
-            sentiments=tuple(sentiment.score(own_words(m.content)) for m in turn.batch),
+            sentiments=tuple(sentiment.score(own_words(considered(m.content))) for m in turn.batch),
             response=desk.response,
             escalation=desk.escalation,
             tool_calls=tuple(desk.calls),
@@ -206,8 +206,8 @@ class _Run:
 def _heard(message: InboundText) -> str:
     """What the rules look at; the subject of a reply was written earlier, perhaps by us."""
     if not message.subject or is_reply(message.subject):
-        return message.content
-    return f"{message.subject}\n{message.content}"
+        return considered(message.content)
+    return f"{message.subject}\n{considered(message.content)}"
 
 
 def _courtesy(turn: Turn) -> str:

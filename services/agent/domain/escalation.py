@@ -137,7 +137,7 @@ _KEYWORD = re.compile(
     r"pessoa|atendente|umano|operatore)(?:[\s,]+(?:please|por favor|bitte|s'il vous plait|per favore))?"
 )
 
-_NUMBER = r"\d[\d.,' ]*"
+_NUMBER = r"\d[\d.,' ]{0,20}"
 _MONEY = re.compile(
     rf"[$€£¥₹]\s?{_NUMBER}|\b{_NUMBER}\s?(?:[$€£¥₹]|(?:usd|eur|gbp|chf|inr|brl|dollars?|euros?|pounds?|cents?|rupees?|reais)\b)|"
     rf"\b(?:usd|eur|gbp|chf)\s?{_NUMBER}"

@@ -3,8 +3,10 @@
 import html
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 
 from services.agent.domain.turn import Channel
@@ -65,6 +67,7 @@ _CHANNEL_NAMES = {
 }
 _CHAT_HINT = 'Reply here, or write "human" to talk to a person.'
 _SIGNATURE = "Kind regards,\nYour digital customer success assistant"
+_TEAM_SIGNATURE = "Kind regards,\nYour customer success team"
 _MAIL_CLOSING = "You can simply reply to this e-mail, or ask for a person at any time."
 _NOTICES: Mapping[tuple[str, Channel], str] = MappingProxyType(
     {
@@ -112,7 +115,7 @@ def format_answer(response: str, channel: Channel, context: FormatContext, kind:
     """Shapes a response (Markdown: paragraphs, lists, bold, code) into the parts that a channel sends in order.
 
     `kind` is answer, human_reply, escalation_notice or apology; the last two bring their own text. An empty
-    answer gives no parts. HTML and subject are filled for mail only.
+    answer gives no parts. HTML and subject are filled for mail only. A person's reply is never shortened.
     """
     body = _NOTICES.get((kind, channel), response).strip()
     if not body:
@@ -121,7 +124,7 @@ def format_answer(response: str, channel: Channel, context: FormatContext, kind:
         return [_mail(body, context, kind)]
     if channel is Channel.WHATSAPP:
         return _chat(body, context, kind)
-    return [_web(body, context)]
+    return [_web(body, context, kind)]
 
 
 def reply_subject(subject: str) -> str:
@@ -156,11 +159,12 @@ def _mail(body: str, context: FormatContext, kind: str) -> Part:
     if context.previous_channel is not None:
         before.append(_continuity(context, 120))
     after = [_MAIL_CLOSING] if kind == "answer" else []
-    after.append(_SIGNATURE)
+    after.append(_TEAM_SIGNATURE if kind == "human_reply" else _SIGNATURE)
     if context.reference:
         after.append(f"Ticket reference: {context.reference}")
     frame = "\n\n".join([*before, *after])
-    body = _shorten(body, _room(context.limits, frame), context.status_url)
+    if kind != "human_reply":
+        body = _shorten(body, _room(context.limits, frame), context)
     blocks = [*before, body, *after]
     return Part(
         text="\n\n".join(_plain(block, "") for block in blocks),
@@ -169,12 +173,14 @@ def _mail(body: str, context: FormatContext, kind: str) -> Part:
     )
 
 
-def _web(body: str, context: FormatContext) -> Part:
+def _web(body: str, context: FormatContext, kind: str) -> Part:
     before = [_continuity(context, 80)] if context.previous_channel is not None else []
     link = context.help_url or context.status_url
     after = [f"Help and all your messages: {link}"] if link else []
     frame = "\n\n".join([*before, *after])
-    body = _shorten(_plain(body, ""), _room(context.limits, frame), context.status_url)
+    body = _plain(body, "")
+    if kind != "human_reply":
+        body = _shorten(body, _room(context.limits, frame), context)
     return Part(text="\n\n".join([*before, body, *after]))
 
 
@@ -199,7 +205,9 @@ def _chat(body: str, context: FormatContext, kind: str) -> list[Part]:
             and (words is None or sum(len(part.split()) for part in parts) <= words)
         )
 
-    return [Part(text=part) for part in parts_of(_shorten(text, fits, context.status_url))]
+    if kind != "human_reply":
+        text = _shorten(text, fits, context)
+    return [Part(text=part) for part in parts_of(text)]
 
 
 def _continuity(context: FormatContext, most: int) -> str:
@@ -222,20 +230,28 @@ def _room(limits: Limits, frame: str) -> Callable[[str], bool]:
     return fits
 
 
-def _shorten(text: str, fits: Callable[[str], bool], status_url: str) -> str:
+def _shorten(text: str, fits: Callable[[str], bool], context: FormatContext) -> str:
     """Drops whole sentences and lines from the end until the text fits, and says where the rest is."""
     if fits(text):
         return text
-    rest = f"The rest is here: {status_url}" if status_url else "Ask us for the rest."
-    units = list(_units(text, PART_AIM))
-    for kept in range(len(units) - 1, 0, -1):
-        start = "".join(
-            unit if place == 0 else glue + unit for place, (unit, glue) in enumerate(units[:kept])
-        )
-        candidate = f"{start.rstrip()}\n\n{rest}"
-        # A heading or "do this:" with nothing after it is worse than its absence.
-        if not start.rstrip().endswith(":") and fits(candidate):
-            return candidate
+    rest = "Ask us for the rest."
+    if context.status_url:
+        rest = f"The rest is here: {context.status_url}"
+    # What lies beyond the limit is dropped unread, so that a huge text costs no more than a long one.
+    units = _units(text[: 2 * context.limits.characters], PART_AIM)
+
+    def start(kept: int) -> str:
+        pieces = (unit if place == 0 else glue + unit for place, (unit, glue) in enumerate(units))
+        return "".join(islice(pieces, kept)).rstrip()
+
+    kept = bisect_left(
+        range(1, len(units)), True, key=lambda count: not fits(f"{start(count)}\n\n{rest}")
+    )
+    # A heading or "do this:" with nothing after it is worse than its absence.
+    while kept and start(kept).endswith(":"):
+        kept -= 1
+    if kept:
+        return f"{start(kept)}\n\n{rest}"
     first = units[0][0]
     return first if fits(first) else _cut(first, PART_AIM)
 

@@ -34,6 +34,8 @@ _ASKING = r"(?=(?:also\s+)?(?:how|what|where|when|why|which|can|could|do|does|is
 _JOINT = re.compile(rf"[,;]?\s+(?:and|also|plus)\s+{_ASKING}", re.IGNORECASE)
 _LEAD = re.compile(rf"^[^?]{{0,200}}?(?:[,:;]|\s-|^and\b)\s*{_ASKING}", re.IGNORECASE)
 _CONDITION = re.compile(r"^\s*(?:if|when|after|once|before|while)\b", re.IGNORECASE)
+_LONGEST_TEXT = 20_000
+_TAIL = 5_000
 _TELLING_TERMS = 2
 _LONGEST_QUESTION = 500
 
@@ -46,6 +48,13 @@ class Reading(StrEnum):
     THANKS = "thanks"
     VAGUE = "vague"
     MATTER = "matter"
+
+
+def considered(text: str) -> str:
+    """The text, or the beginning and the end of a very long one."""
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    return f"{text[: _LONGEST_TEXT - _TAIL]}\n…\n{text[-_TAIL:]}"
 
 
 def own_words(text: str) -> str:

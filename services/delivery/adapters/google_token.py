@@ -1,11 +1,15 @@
 """Google's access token, refreshed in a thread because google-auth is synchronous."""
 
 import asyncio
+from functools import partial
 
 import google.auth.transport.requests
 from google.auth.exceptions import GoogleAuthError
 from google.oauth2.credentials import Credentials
 
+# Of one exchange with Google, and of all that the library tries.
+REQUEST_SECONDS = 2.0
+REFRESH_SECONDS = 4.0
 _SCOPE = "https://www.googleapis.com/auth/gmail.modify"
 
 
@@ -27,18 +31,19 @@ class GoogleToken:
             client_secret=client_secret,
             scopes=[_SCOPE],
         )
-        self._request = google.auth.transport.requests.Request()
+        self._request = partial(google.auth.transport.requests.Request(), timeout=REQUEST_SECONDS)
         self._one = asyncio.Lock()
 
     async def get(self) -> str:
-        """Returns a token that is valid now; raises `TokenUnavailable`."""
-        async with self._one:
-            if not self._credentials.valid:
-                try:
+        """Returns a token that is valid now, within four seconds; raises `TokenUnavailable`."""
+        try:
+            # The wait for another's refresh counts too, or many would wait for each other.
+            async with asyncio.timeout(REFRESH_SECONDS), self._one:
+                if not self._credentials.valid:
                     await asyncio.to_thread(self._credentials.refresh, self._request)
-                except GoogleAuthError as error:
-                    raise TokenUnavailable(type(error).__name__) from error
-            return str(self._credentials.token)
+                return str(self._credentials.token)
+        except (GoogleAuthError, TimeoutError) as error:
+            raise TokenUnavailable(type(error).__name__) from error
 
     def forget(self, token: str) -> None:
         """Drops a token that was refused."""

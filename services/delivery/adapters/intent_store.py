@@ -196,7 +196,7 @@ class PostgresIntentStore:
                     if receipt is not None:
                         receipts[receipt.row_id] = receipt
             await connection.execute(sql.MARK_APPLIED, [row["row_id"] for row in waiting])
-        return Applied(tuple(receipts.values()), tuple(copies))
+        return Applied(len(waiting), tuple(receipts.values()), tuple(copies))
 
     async def raise_fence(self, conversation_id: UUID, min_epoch: int) -> Raised:
         """Raises a conversation's fence, never lowers it, and cancels what waits below it."""

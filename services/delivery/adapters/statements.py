@@ -208,11 +208,14 @@ RAISE_FENCE = """
 
 # After RAISE_FENCE, never with it: only a later statement sees the claims that it waited for.
 CANCEL_BELOW = """
+    WITH below AS MATERIALIZED (
+        SELECT i.intent_id FROM delivery.intents i JOIN delivery.fences f USING (conversation_id)
+        WHERE i.conversation_id = $1 AND i.state = 'PENDING' AND i.epoch < f.min_epoch
+        ORDER BY i.intent_id FOR NO KEY UPDATE OF i
+    )
     UPDATE delivery.intents i
     SET state = 'CANCELLED', error = 'below_fence', final_time = now()
-    FROM delivery.fences f
-    WHERE f.conversation_id = $1 AND i.conversation_id = $1 AND i.state = 'PENDING'
-      AND i.epoch < f.min_epoch
+    FROM below b WHERE i.intent_id = b.intent_id
     RETURNING i.intent_id, i.kind, i.channel
 """
 

@@ -90,8 +90,9 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Statuses found their intents: receipts of those that changed, and strangers that name a second copy."""
+    """How many statuses found their intents, receipts of what became final, ids of second copies by intent."""
 
+    count: int = 0
     receipts: tuple[Receipt, ...] = ()
     second_copies: tuple[tuple[UUID, str], ...] = ()
 

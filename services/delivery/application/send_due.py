@@ -21,7 +21,7 @@ from services.delivery.application.ports import (
     Provider,
     StoreAway,
 )
-from services.delivery.domain.breaker import Breaker, Phase
+from services.delivery.domain.breaker import Breaker
 from services.delivery.domain.intent import Channel
 from services.delivery.domain.notice import notice_of
 from services.delivery.domain.outcomes import (
@@ -67,10 +67,6 @@ class SendDue:
     def wake(self) -> None:
         """Makes the loop look at once."""
         self._work.set()
-
-    def phases(self) -> dict[Channel, Phase]:
-        """Returns each provider's breaker phase."""
-        return {channel: breaker.phase for channel, breaker in self._breakers.items()}
 
     async def run(self) -> None:
         """Sends until cancelled; requests under way then have three seconds to be recorded."""

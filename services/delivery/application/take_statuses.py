@@ -43,8 +43,9 @@ class TakeStatuses:
             log.warning("provider has a second copy", intent_id=intent_id, provider_id=provider_id)
         if applied.receipts:
             self._answers.delivered(applied.receipts)
-        # A follower may have waited for this status.
-        self._wake()
+        if applied.count:
+            # A follower may have waited for this status.
+            self._wake()
 
 
 def _decide(progress: Progress, status: Status) -> Step | None:

@@ -107,18 +107,18 @@ class GmailMailbox:
             raw=raw,
         )
 
-    async def _message(self, message_id: str, shape: str) -> Any:
+    async def _message(self, message_id: str, shape: str) -> dict[str, Any]:
         return await self._call(
             self._users.messages().get(userId="me", id=message_id, format=shape)
         )
 
-    async def _call(self, request: Any) -> Any:
+    async def _call(self, request: Any) -> dict[str, Any]:
         token = await self._access.current()
         answer = await self._carry(request, token)
         if answer.status == _UNAUTHORIZED:
             answer = await self._carry(request, await self._access.replace(token))
         try:
-            return request.postproc(httplib2.Response({"status": answer.status}), answer.body)
+            read = request.postproc(httplib2.Response({"status": answer.status}), answer.body)
         except HttpError as error:
             status = int(error.resp.status)
             if status == _NOT_FOUND:
@@ -126,7 +126,11 @@ class GmailMailbox:
             # The error's text holds the address of the request and Google's words.
             raise MailboxAwayError(f"Gmail answered {status}") from None
         except (ValueError, UnicodeDecodeError):
-            raise MailboxAwayError("Gmail's answer cannot be read") from None
+            read = None
+        if not isinstance(read, dict):
+            # The client hands out as text what is no JSON.
+            raise MailboxAwayError("Gmail's answer cannot be read")
+        return read
 
     async def _carry(self, request: Any, token: str) -> BindingAnswer:
         parts = urlsplit(request.uri)

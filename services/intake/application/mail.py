@@ -94,7 +94,8 @@ def _parsed(raw: bytes) -> Message:
 
 def _headers(message: Message) -> dict[str, tuple[str, ...]]:
     collected: dict[str, list[str]] = {}
-    for name, value in message.items():
+    # Unlike `items`, this keeps bytes that came undeclared, as half characters.
+    for name, value in message.raw_items():
         flat = _FOLD.sub(" ", str(value)).strip()
         collected.setdefault(name.lower(), []).append(flat)
     return {name: tuple(values) for name, values in collected.items()}

@@ -66,11 +66,9 @@ def test_a_line_is_json_with_service_time_and_masked_values(
 
 def test_exceptions_are_masked_too(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("identity")
-    try:
-        raise ValueError("no mailbox ada@example.com for +15550100")
-    except ValueError:
-        structlog.get_logger("test").exception("failed")
-        logging.getLogger("somebody.elses").exception("theirs for %s", "ada@example.com")
+    error = ValueError("no mailbox ada@example.com for +15550100")
+    structlog.get_logger("test").error("failed", exc_info=error)
+    logging.getLogger("somebody.elses").error("theirs for %s", "ada@example.com", exc_info=error)
     ours, theirs = lines(capsys)
     for line in (ours, theirs):
         assert "ValueError" in line["exception"]
@@ -84,10 +82,7 @@ def test_a_postgres_error_quotes_no_row(capsys: pytest.CaptureFixture[str]) -> N
     error = asyncpg.CheckViolationError("new row violates check constraint")
     error.detail = "Failing row contains (7, my password is swordfish)."
     assert str(error) == "new row violates check constraint"
-    try:
-        raise error
-    except asyncpg.CheckViolationError:
-        structlog.get_logger("test").exception("failed")
+    structlog.get_logger("test").error("failed", exc_info=error)
     [line] = lines(capsys)
     assert "CheckViolationError" in line["exception"]
     assert "swordfish" not in json.dumps(line)

@@ -16,7 +16,13 @@ async def sidecar() -> AsyncIterator[Sidecar]:
 
 @pytest.mark.parametrize(
     "header",
-    ["Idempotency-Key", "idempotency-key", "IDEMPOTENCY-KEY", "X-Idempotency-Key", "x-idempotency-KEY"],
+    [
+        "Idempotency-Key",
+        "idempotency-key",
+        "IDEMPOTENCY-KEY",
+        "X-Idempotency-Key",
+        "x-idempotency-KEY",
+    ],
 )
 async def test_an_idempotency_header_is_refused_in_any_letter_case(
     sidecar: Sidecar, header: str

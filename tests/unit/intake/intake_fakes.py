@@ -138,9 +138,7 @@ class MemoryMailbox:
     def arrive(self, message_id: str, raw: bytes, labels: Sequence[str] = ("INBOX",)) -> None:
         """Puts a mail into the inbox."""
         self.newest += 5
-        self.mails[self.newest] = FetchedMail(
-            message_id, f"t-{message_id}", frozenset(labels), raw
-        )
+        self.mails[self.newest] = FetchedMail(message_id, f"t-{message_id}", frozenset(labels), raw)
 
     async def watch(self) -> Watch:
         """Counts watches."""

@@ -9,7 +9,9 @@ from services.intake.application.messages import SuppressReason
 OURS = "Support@example.com"
 
 
-def reason(*headers: str, sender: str = "ada@example.com", labels: tuple[str, ...] = ("INBOX",)) -> str:
+def reason(
+    *headers: str, sender: str = "ada@example.com", labels: tuple[str, ...] = ("INBOX",)
+) -> str:
     raw = "\r\n".join([f"From: {sender}", *headers]) + "\r\n\r\nHello"
     found = suppress_reason(read_mail(raw.encode()), frozenset(labels), OURS)
     return found.value if found else ""

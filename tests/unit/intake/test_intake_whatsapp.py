@@ -36,7 +36,13 @@ def test_a_text_message() -> None:
 
 
 def test_media_only_has_an_empty_body_and_a_list() -> None:
-    form = {**FORM, "Body": "", "NumMedia": "1", "MediaUrl0": "https://x/1", "MediaContentType0": "a/b"}
+    form = {
+        **FORM,
+        "Body": "",
+        "NumMedia": "1",
+        "MediaUrl0": "https://x/1",
+        "MediaContentType0": "a/b",
+    }
     message = read_message(form, b"", "+1")
     assert message.body == ""
     assert message.whatsapp is not None

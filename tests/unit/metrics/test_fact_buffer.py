@@ -16,6 +16,8 @@ class Table:
     """Keeps what is written; refuses while `away`, and always what is in `poison`."""
 
     def __init__(self) -> None:
+        self.all_answered = asyncio.Event()
+        self.awaited = 0
         self.away = False
         self.poison: set[str] = set()
         self.batches: list[list[str]] = []
@@ -32,6 +34,8 @@ class Table:
         if self.answers_fail:
             raise Unavailable("refused")
         self.answered += [fact.fact_id for fact in facts]
+        if len(self.answered) >= self.awaited:
+            self.all_answered.set()
 
     @property
     def written(self) -> list[str]:
@@ -99,12 +103,12 @@ async def test_lost_receipts_do_not_write_again_by_themselves() -> None:
 
 async def test_enough_facts_are_written_without_waiting() -> None:
     table = Table()
+    table.awaited = 3
     buffer = make(table, facts=2)
     task = asyncio.create_task(buffer.run())
     await buffer.take(event(1, 2, 3))
     async with asyncio.timeout(10):
-        while len(table.written) < 3:
-            await asyncio.sleep(0)
+        await table.all_answered.wait()
     task.cancel()
     assert [len(batch) for batch in table.batches] == [2, 1]
 
@@ -115,9 +119,9 @@ async def test_few_facts_are_written_when_their_time_has_come() -> None:
     await buffer.take(event(1))
     task = asyncio.create_task(buffer.run())
     async with asyncio.timeout(10):
-        while not table.answered:
-            await asyncio.sleep(0.005)
+        await table.all_answered.wait()
     task.cancel()
+    assert table.answered == [name(1)]
 
 
 async def test_what_finds_no_room_is_left_to_its_owner() -> None:
