@@ -1,6 +1,5 @@
 """Small Postgres pools whose errors carry no row contents."""
 
-from collections.abc import Callable
 from typing import TypeAlias
 
 import asyncpg
@@ -12,7 +11,7 @@ Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 # error says what happened; `detail` stays for code that asks for it.
 asyncpg.PostgresError.__str__ = BaseException.__str__  # type: ignore[method-assign]
 
-# What asyncpg raises when the server is away, going away or full, as opposed to a wrong statement.
+# What asyncpg raises when the server is away, going away, full or busy, as opposed to a wrong statement.
 AWAY: tuple[type[BaseException], ...] = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -21,18 +20,13 @@ AWAY: tuple[type[BaseException], ...] = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
     OSError,
     TimeoutError,
 )
 
 
-async def open_pool(
-    dsn: str,
-    size: int,
-    *,
-    application: str,
-    setup: Callable[[Connection], object] | None = None,
-) -> Pool:
+async def open_pool(dsn: str, size: int, *, application: str) -> Pool:
     """Opens a pool of at most `size` connections; it retries nothing, the process restarts instead."""
     return await asyncpg.create_pool(
         dsn,
@@ -41,5 +35,4 @@ async def open_pool(
         command_timeout=15,
         timeout=5,
         server_settings={"application_name": application, "statement_timeout": "15000"},
-        setup=setup,  # type: ignore[arg-type]
     )

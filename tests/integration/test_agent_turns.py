@@ -371,3 +371,20 @@ async def test_the_turn_role_sees_one_side_of_one_customer(agent: Agent) -> None
                 str(CUSTOMER),
             )
             assert await connection.fetchval("SELECT count(*) FROM agent.messages") == 0
+
+
+async def test_a_text_that_postgres_cannot_hold_is_stored_without_what_it_cannot(
+    agent: Agent,
+) -> None:
+    await store(agent, message("How do I reset\x00 my password?", 1))
+    turn = await begin(agent)
+    assert turn.batch[0].content == "How do I reset my password?"
+    assert await agent.turns.commit_answer(fence(turn), answer(), None, limits) is not None
+
+
+async def test_an_unreadable_message_goes_to_a_person_and_no_model(agent: Agent) -> None:
+    await agent.inbound.store_unreadable(Owned(message("anything", 1), CUSTOMER))
+    ended = await agent.turns.begin(CUSTOMER, Side.VERIFIED, "r/1", None, limits)
+    assert isinstance(ended, Commit)
+    assert await agent.look.fetchval("SELECT status FROM agent.tickets") == "escalated"
+    assert await agent.look.fetchval("SELECT count(*) FROM agent.dead_letters") == 1

@@ -1,7 +1,7 @@
 """Stores accepted messages and what is due, in one transaction a batch; the ledger role writes for many customers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,9 +9,12 @@ from chassis.database import Pool
 from chassis.ledger import Receipt
 from fte.conversation.v1 import conversation_pb2
 from fte.intake.v1 import intake_service_pb2
-from services.agent.adapters.mapping import channel_from_proto, moment
+from services.agent.adapters.mapping import channel_from_proto, moment, storable
 from services.agent.adapters.projections import RECOMPUTE_DUE
+from services.agent.domain.decisions import BEGINS
 from services.agent.domain.turn import CustomerId, Side
+
+UNREADABLE = "[This message could not be read.]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,22 @@ class InboundStore:
             await connection.execute(_ADVANCE_CURSORS, *_cursors(batch))
             await connection.execute(RECOMPUTE_DUE, customers, sides, self._quiet, self._burst)
 
+    async def store_unreadable(self, owned: Owned) -> None:
+        """Stores a message that cannot be stored as it is; its turn is given up at once, and a person gets it.
+
+        The original stays in intake's ledger.
+        """
+        bare = intake_service_pb2.InboundMessage()
+        bare.CopyFrom(owned.message)
+        bare.body, bare.subject, bare.sender_name = UNREADABLE, "", ""
+        await self.store([replace(owned, message=bare)])
+        await self._pool.execute(
+            "UPDATE agent.heads SET begin_count = $3 WHERE customer_id = $1 AND side = $2",
+            owned.customer_id,
+            owned.side.value,
+            BEGINS,
+        )
+
     async def make_due(self) -> int:
         """Makes due whoever has waiting messages, no due time and no live lease; returns how many."""
         records = await self._pool.fetch(
@@ -117,8 +136,8 @@ def _message(owned: Owned) -> tuple[object, ...]:
         owned.side.value,
         UUID(form.ticket_id) if form else None,
         channel_from_proto(message.channel).value,
-        message.subject,
-        message.body,
+        storable(message.subject),
+        storable(message.body),
         UUID(message.handle_id),
         message.inbox_seq,
         message.SerializeToString(),

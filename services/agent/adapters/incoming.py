@@ -4,6 +4,7 @@ The event is only a hint. What is fetched is everything after the last stored nu
 nothing waits for a gap and a lost hint costs nothing.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from fte.intake.v1 import intake_service_pb2, intake_service_pb2_grpc
 from services.agent.adapters.inbound import InboundStore, Owned
 from services.agent.adapters.receipts import ReceiptPublisher
 from services.agent.application.runner import Runner
+from services.agent.domain.decisions import TRIES
 from services.agent.domain.turn import CustomerId
 
 PAGE = 32
@@ -42,6 +44,7 @@ class Incoming:
         self._identity = identity
         self._receipts = receipts
         self._runner = runner
+        self._failures: Counter[str] = Counter()
 
     async def take(self, event: receipts_pb2.RowsDriven) -> None:
         """Stores what is new and answers every row with its newest receipt."""
@@ -107,7 +110,21 @@ class Incoming:
         except AWAY:
             raise
         except Exception:
-            # One bad row must not hold the others: store them one by one, in order.
             log.exception("batch not stored, storing singly", rows=len(batch))
-            for owned in batch:
+            await self._save_singly(batch)
+
+    async def _save_singly(self, batch: Sequence[Owned]) -> None:
+        """One bad row must not hold the others: stores them one by one, in order."""
+        for owned in batch:
+            message_id = owned.message.message_id
+            try:
                 await self._store.store([owned])
+            except AWAY:
+                raise
+            except Exception:
+                self._failures[message_id] += 1
+                log.exception("message not stored", failures=self._failures[message_id])
+                if self._failures[message_id] < TRIES:
+                    raise
+                await self._store.store_unreadable(owned)
+            self._failures.pop(message_id, None)

@@ -61,20 +61,25 @@ def moment(stamp: Timestamp) -> datetime:
     return stamp.ToDatetime(tzinfo=UTC)
 
 
+def storable(text: str) -> str:
+    """Returns the text without NUL characters, which Postgres can hold in no text."""
+    return text.replace("\x00", "")
+
+
 def inbound_text(message: intake_service_pb2.InboundMessage) -> InboundText:
     """Reads what the customer wrote from intake's message."""
     form = message.web_form if message.HasField("web_form") else None
     return InboundText(
         message_id=MessageId(UUID(message.message_id)),
         channel=channel_from_proto(message.channel),
-        content=message.body,
+        content=storable(message.body),
         accept_time=moment(message.accept_time),
-        subject=message.subject,
+        subject=storable(message.subject),
         category=form.category if form else "",
         priority=form.priority if form else "",
         form_ticket_id=TicketId(UUID(form.ticket_id)) if form else None,
         form_reference=form.reference if form else "",
-        sender_name=message.sender_name,
+        sender_name=storable(message.sender_name),
         status_url=form.status_url if form else "",
     )
 
