@@ -105,7 +105,7 @@ CREATE INDEX messages_customer ON agent.messages (customer_id, side, create_time
 
 CREATE TABLE agent.tickets (
     ticket_id         uuid PRIMARY KEY,
-    reference         text NOT NULL UNIQUE,
+    reference         text NOT NULL,            -- 40 bits for people to read out; the id is what is unique
     customer_id       uuid NOT NULL,
     side              text NOT NULL,
     conversation_id   uuid NOT NULL REFERENCES agent.conversations,
@@ -121,6 +121,7 @@ CREATE TABLE agent.tickets (
     resolve_time      timestamptz,
     FOREIGN KEY (customer_id, side) REFERENCES agent.heads
 );
+CREATE INDEX tickets_reference ON agent.tickets (reference);
 CREATE INDEX tickets_conversation ON agent.tickets (conversation_id);
 CREATE INDEX tickets_status ON agent.tickets (status, create_time);
 
