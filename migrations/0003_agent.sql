@@ -235,7 +235,8 @@ CREATE TABLE agent.metric_facts (
     state           text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'stored', 'settled')),
     outcome         text,
     attempts        integer NOT NULL DEFAULT 0,
-    next_drive_time timestamptz NOT NULL DEFAULT now() + interval '1 second',
+    -- Metrics answers within ten seconds, after its next batch.
+    next_drive_time timestamptz NOT NULL DEFAULT now() + interval '15 seconds',
     stored_time     timestamptz,
     settle_time     timestamptz
 );

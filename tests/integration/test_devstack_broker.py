@@ -102,6 +102,26 @@ async def test_a_lost_consumer_is_noticed(server: Environment) -> None:
     assert await broker.provision(server.nats_url(), durables) == [durables[0].name]
 
 
+async def test_a_consumer_that_nobody_listens_to_is_noticed(server: Environment) -> None:
+    durables = broker.read_durables()[:1]
+    await broker.provision(server.nats_url(), durables)
+    assert not await broker.heard(server, durables)
+    client = await nats.connect(server.nats_url())
+    try:
+        await client.subscribe(durables[0].deliver_subject, queue=durables[0].group)
+        await client.flush()
+        assert await broker.heard(server, durables)
+    finally:
+        await client.close()
+
+
+async def test_a_consumer_of_a_removed_subscription_is_removed(server: Environment) -> None:
+    durables = broker.read_durables()
+    await broker.provision(server.nats_url(), durables)
+    assert await broker.provision(server.nats_url(), durables[1:]) == [durables[0].name]
+    assert not await broker.complete(server, durables)
+
+
 class Receiver(appcallback_pb2_grpc.AppCallbackServicer):
     """Takes every event and remembers its id."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from fte.identity.v1 import identity_service_pb2_grpc as rpc
 from fte.metrics.v1 import metrics_events_pb2
 from services.identity.adapters.servicer import IdentityServicer
 from services.identity.adapters.store import CustomerStore
+from tests.integration.mesh import eventually
 from tests.integration.postgres import Database
 from tests.serving import served
 
@@ -28,6 +30,14 @@ VERIFIED, CLAIMED = nouns.ASSURANCE_VERIFIED, nouns.ASSURANCE_CLAIMED
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[Pool]:
     opened = await open_pool(database.url("fte_identity"), 8, application="test")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def another(database: Database) -> AsyncIterator[Pool]:
+    """Gives connections of another process, so that calls that wait do not hold up the test."""
+    opened = await open_pool(database.url("fte_identity"), 2, application="another")
     yield opened
     await opened.close()
 
@@ -75,6 +85,34 @@ async def one_link(
     return await identity.Link(request)
 
 
+@asynccontextmanager
+async def holding(pool: Pool, held: nouns.Handle, *, verified: bool) -> AsyncIterator[None]:
+    """Is another first contact that has filed a handle and not yet committed; commits at the end."""
+    async with pool.acquire() as connection, connection.transaction():
+        customer_id = await connection.fetchval(
+            "INSERT INTO identity.customers DEFAULT VALUES RETURNING customer_id"
+        )
+        await connection.execute(
+            "INSERT INTO identity.customer_identifiers (type, value, customer_id, verified, evidence)"
+            " VALUES ($1, $2, $3, $4, 'claim')",
+            "email" if held.type == EMAIL else "phone",
+            held.value,
+            customer_id,
+            verified,
+        )
+        yield
+
+
+async def waiting(pool: Pool) -> None:
+    """Waits until several calls wait for a lock."""
+    locks = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+    async def several() -> bool:
+        return int(await pool.fetchval(locks)) >= 3
+
+    await eventually(several, "three statements wait for locks")
+
+
 ADA = handle(EMAIL, "ada@example.com")
 ADA_PHONE = handle(PHONE, "+15550100")
 
@@ -92,21 +130,42 @@ async def test_fifty_concurrent_first_contacts_make_one_customer(
     assert metrics_events_pb2.Fact.FromString(fact.payload).outcome == "created"
 
 
+async def test_fifty_concurrent_claims_prove_nothing(
+    identity: "rpc.IdentityServiceAsyncStub", another: Pool
+) -> None:
+    async with holding(another, ADA, verified=False):
+        calls = [asyncio.create_task(resolve(identity, sighting(ADA, CLAIMED))) for _ in range(50)]
+        await waiting(another)
+    bindings = [binding for call in calls for binding in await call]
+    assert len({binding.customer_id for binding in bindings}) == 1
+    assert not any(binding.verified for binding in bindings)
+
+
 async def test_batches_in_opposite_order_do_not_deadlock(
-    identity: "rpc.IdentityServiceAsyncStub", pool: Pool
+    identity: "rpc.IdentityServiceAsyncStub", pool: Pool, another: Pool
 ) -> None:
     handles = [handle(PHONE, f"+1555010{n:04}") for n in range(64)]
     claims = [sighting(h, CLAIMED) for h in handles]
     proofs = [sighting(h, VERIFIED) for h in reversed(handles)]
-    answers = await asyncio.gather(
-        *(resolve(identity, *(claims if n % 2 else proofs)) for n in range(20))
-    )
+    # With one of the middle held, each batch stops halfway while it holds what came before.
+    async with holding(another, handles[32], verified=True):
+        calls = [
+            asyncio.create_task(resolve(identity, *(claims if n % 2 else proofs)))
+            for n in range(20)
+        ]
+        await waiting(another)
+    answers = [await call for call in calls]
+    customers = [binding.customer_id for binding in answers[1]]
+    assert len(set(customers)) == 64
     for n, bindings in enumerate(answers):
         by_handle = bindings if n % 2 else bindings[::-1]
-        assert [b.customer_id for b in by_handle] == [b.customer_id for b in answers[1]]
+        assert [b.customer_id for b in by_handle] == customers
     rows = await pool.fetch("SELECT verified FROM identity.customer_identifiers")
     assert [row["verified"] for row in rows] == [True] * 64
-    orphans = "SELECT count(*) FROM identity.customers NATURAL LEFT JOIN identity.customer_identifiers WHERE value IS NULL"
+    orphans = (
+        "SELECT count(*) FROM identity.customers "
+        "NATURAL LEFT JOIN identity.customer_identifiers WHERE value IS NULL"
+    )
     assert await pool.fetchval(orphans) == 0
 
 

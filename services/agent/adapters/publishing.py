@@ -17,6 +17,9 @@ from services.agent.adapters.projections import (
     FACTS_TOPIC,
 )
 
+# Metrics answers in batches of ten seconds, so ten silent seconds say nothing.
+FACTS_SILENCE_SECONDS = 45.0
+
 _ANNOUNCED: dict[
     str, type[agent_events_pb2.ConversationEscalated | agent_events_pb2.MessageDeadLettered]
 ] = {
@@ -77,4 +80,4 @@ def fact_ledger(pool: Pool, sidecar: Sidecar) -> Ledger:
     table = LedgerTable(
         "agent.metric_facts", "fact_id", topic=f"'{FACTS_TOPIC}'", payload="t.payload"
     )
-    return Ledger(pool, table, publish)
+    return Ledger(pool, table, publish, silence_seconds=FACTS_SILENCE_SECONDS)
