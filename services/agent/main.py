@@ -34,6 +34,7 @@ from services.agent.adapters.publishing import announcement_ledger, fact_ledger,
 from services.agent.adapters.receipts import ReceiptPublisher
 from services.agent.adapters.send_outcomes import SendOutcomes
 from services.agent.adapters.turns import Commit, Turns, TurnTimes
+from services.agent.application.prompting import load_prompts
 from services.agent.application.runner import Runner
 from services.agent.application.think import Thinker
 from services.agent.settings import AgentSettings
@@ -60,11 +61,14 @@ async def main() -> int:
     process.on_stop(sidecar.close)
     report = await sync(pool, settings.context_dir)
     log.info("knowledge base synced", **report.counts())
+    for problem in report.problems:
+        log.warning("knowledge base problem", problem=problem)
     return await process.run()
 
 
 def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar) -> Process:
     """Wires everything by hand; nothing is started."""
+    process = Process("agent", settings)
     outbox = outbox_ledger(pool, sidecar)
     announcements = announcement_ledger(pool, sidecar)
     facts = fact_ledger(pool, sidecar)
@@ -91,7 +95,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
         f"{settings.instance}/{uuid4()}",
         PostgresDueHeads(pool, inbound),
         customers,
-        _thinker(settings, turn_pool),
+        _thinker(settings, turn_pool, process),
         settings.runner_capacity,
     )
 
@@ -102,7 +106,6 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     events.on(delivered.TOPIC, receipts_pb2.ReceiptsIssued, delivering.take)
     events.on("fte.metrics.settled", receipts_pb2.ReceiptsIssued, lambda e: _settle(facts, e))
 
-    process = Process("agent", settings)
     name = agent_service_pb2.DESCRIPTOR.services_by_name["AgentService"].full_name
     process.serve(
         lambda server: agent_service_pb2_grpc.add_AgentServiceServicer_to_server(
@@ -147,17 +150,22 @@ def _times(settings: AgentSettings) -> TurnTimes:
     )
 
 
-def _thinker(settings: AgentSettings, turn_pool: Pool) -> Thinker:
+def _thinker(settings: AgentSettings, turn_pool: Pool, process: Process) -> Thinker:
     offline = OfflinePolicy()
     key = settings.openai_api_key.get_secret_value()
     model = (
         OpenAiModel(key, settings.openai_base_url or None, settings.openai_model) if key else None
     )
+    if model is not None:
+        process.on_stop(model.close)
     return Thinker(
         model=model or offline,
         fallback=offline if model else None,
         knowledge=PostgresKnowledgeBase(turn_pool),
         history=TurnHistory(turn_pool),
+        prompts=load_prompts(settings.context_dir),
+        chat_cap_seconds=settings.chat_cap_seconds,
+        mail_cap_seconds=settings.mail_cap_seconds,
     )
 
 

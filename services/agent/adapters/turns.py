@@ -18,7 +18,7 @@ from services.agent.adapters.event_log import read_events
 from services.agent.adapters.mapping import inbound_text
 from services.agent.domain.conversation import State, evolve_all
 from services.agent.domain.decisions import BEGINS, Clock, decide_answer, decide_failure
-from services.agent.domain.events import Event
+from services.agent.domain.events import Event, MessagesTaken
 from services.agent.domain.formatting import Limits
 from services.agent.domain.turn import (
     Channel,
@@ -164,9 +164,9 @@ class Turns:
             events = decide_answer(
                 fenced.state, fenced.turn, answer, limits(fenced.turn.channel), clock
             )
-            outcome = "escalated" if answer.escalation else "answered"
+            taken = next(event for event in events if isinstance(event, MessagesTaken))
             return await self._write(
-                connection, fenced.turn, fenced.state, fenced.batch, events, outcome
+                connection, fenced.turn, fenced.state, fenced.batch, events, taken.outcome
             )
 
     async def commit_failure(

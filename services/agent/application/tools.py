@@ -31,6 +31,7 @@ FAILED_SEARCHES = 2
 # While a person has the matter, the AI answers a new question only from evidence as good as this.
 STRONG_EVIDENCE = 0.7
 _SUBJECT_LENGTH = 120
+_PRIORITIES = {Urgency.CRITICAL: "urgent", Urgency.HIGH: "high"}
 
 
 class _Input(BaseModel):
@@ -181,7 +182,7 @@ class ToolDesk:
 
     async def escalate_by_code(self, decided: Escalation, issue: str) -> None:
         """Hands the matter to a person on the rules' decision, whatever the model did so far."""
-        await self.open_by_code(issue, "high")
+        await self.open_by_code(issue, _PRIORITIES.get(decided.urgency, "medium"))
         arguments = json.dumps({"reason": decided.reason.value, "urgency": decided.urgency.value})
         await self.call(ToolRequest("code-3", "escalate_to_human", arguments))
 

@@ -66,6 +66,9 @@ def decide_answer(
     ticket, opened = _ticket(
         state, turn, answer.ticket_subject, answer.ticket_category, answer.ticket_priority, clock
     )
+    if answer.escalation is None and not answer.response:
+        # A person has the matter and the customer was told: nothing more is said.
+        return [*events, *opened, _taken(turn, ticket, answer.sentiments, "with_human")]
     outcome = "escalated" if answer.escalation is not None else "answered"
     events += [*opened, _taken(turn, ticket, answer.sentiments, outcome)]
     kind = OutboundKind.ESCALATION_NOTICE if answer.escalation else OutboundKind.ANSWER

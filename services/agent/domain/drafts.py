@@ -37,7 +37,7 @@ def clarifies(draft: str) -> bool:
 
 def said_before(text: str, history: Sequence[HistoryLine]) -> bool:
     """Tells whether the last thing that we said was this text."""
-    ours = [line for line in history if line.role is not Role.CUSTOMER]
+    ours = [line for line in history if line.role is not Role.CUSTOMER and line.content.strip()]
     return bool(ours) and max(ours, key=lambda line: line.create_time).content.strip() == text
 
 

@@ -74,7 +74,7 @@ class TakenMessage:
 
 @dataclass(frozen=True, slots=True)
 class MessagesTaken:
-    """A batch was worked on and is over; `outcome` is answered, escalated or failed."""
+    """A batch was worked on and is over; `outcome` is answered, escalated, with_human or failed."""
 
     messages: tuple[TakenMessage, ...]
     ticket_id: TicketId

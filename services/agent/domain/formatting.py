@@ -108,6 +108,7 @@ _MARKS = ((re.compile(r"\*\*(.+?)\*\*"), "b"), (re.compile(r"`([^`\n]+)`"), "cod
 _REPLY_PREFIX = re.compile(
     r"^(?:\s*(?:re|aw|sv|antw|fwd?|wg|tr|rv|enc|res)\s*(?:\[\d+\])?:)+\s*", re.IGNORECASE
 )
+_REGIONAL = "".join(chr(code) for code in range(0x1F1E6, 0x1F200))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 
 
@@ -245,7 +246,7 @@ def _shorten(text: str, fits: Callable[[str], bool], context: FormatContext) -> 
         return "".join(islice(pieces, kept)).rstrip()
 
     kept = bisect_left(
-        range(1, len(units)), True, key=lambda count: not fits(f"{start(count)}\n\n{rest}")
+        range(1, len(units)), 1, key=lambda count: int(not fits(f"{start(count)}\n\n{rest}"))
     )
     # A heading or "do this:" with nothing after it is worse than its absence.
     while kept and start(kept).endswith(":"):
@@ -266,7 +267,7 @@ def _units(text: str, most: int) -> list[tuple[str, str]]:
             sentences = [line.rstrip()] if whole else _sentences(line)
             for sentence in sentences:
                 for piece, joint in _pieces(sentence, most):
-                    units.append((piece, joint or glue))
+                    units.append((piece, glue if joint is None else joint))
                     glue = " "
     return units
 
@@ -278,26 +279,27 @@ def _sentences(line: str) -> list[str]:
     return [head + found[0], *found[1:]] if found else [head.rstrip()] if head.strip() else []
 
 
-def _pieces(sentence: str, most: int) -> list[tuple[str, str]]:
+def _pieces(sentence: str, most: int) -> list[tuple[str, str | None]]:
+    """Cuts an over-long sentence; each piece has its joint to the one before, None for the first."""
     if len(sentence) <= most:
-        return [(sentence, "")]
-    pieces: list[tuple[str, str]] = []
+        return [(sentence, None)]
+    pieces: list[tuple[str, str | None]] = []
     for word in sentence.split(" "):
         chunks = [word] if len(word) <= most or _LINK.search(word) else _graphemes(word, most)
         for place, chunk in enumerate(chunks):
             if pieces and place == 0 and len(pieces[-1][0]) + 1 + len(chunk) <= most:
                 pieces[-1] = (f"{pieces[-1][0]} {chunk}", pieces[-1][1])
             else:
-                pieces.append((chunk, " " if pieces else ""))
+                pieces.append((chunk, None if not pieces else "" if place else " "))
     return pieces
 
 
 def _graphemes(word: str, most: int) -> list[str]:
     chunks, start = [], 0
     while len(word) - start > most:
-        end = start + most
-        while end > start + 1 and not _is_boundary(word, end):
-            end -= 1
+        ends = range(start + most, start, -1)
+        # A cluster longer than a whole part is none that a person wrote.
+        end = next((end for end in ends if _is_boundary(word, end)), start + most)
         chunks.append(word[start:end])
         start = end
     return [*chunks, word[start:]]
@@ -310,7 +312,9 @@ def _is_boundary(text: str, place: int) -> bool:
         return False
     if "\U0001f3fb" <= after <= "\U0001f3ff" or "\u1160" <= after <= "\u11ff":
         return False
-    return not ("\U0001f1e6" <= before <= "\U0001f1ff" and "\U0001f1e6" <= after <= "\U0001f1ff")
+    # Two regional letters make a flag: a run of them may end after an even number.
+    run = len(text[:place]) - len(text[:place].rstrip(_REGIONAL))
+    return after not in _REGIONAL or run % 2 == 0
 
 
 def _cut(text: str, most: int) -> str:

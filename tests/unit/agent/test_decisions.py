@@ -69,6 +69,14 @@ def test_an_escalation_marks_the_ticket_and_sends_the_notice_instead_of_an_answe
     assert evolve_all(State(), events, 1).tickets[0].escalated
 
 
+def test_what_a_person_has_already_is_taken_without_a_word() -> None:
+    events = decide_answer(
+        after_mail(), turn(new_conversation=False), answer(response=""), LIMITS, clock()
+    )
+    assert [type(event) for event in events] == [MessagesTaken]
+    assert of_type(events, MessagesTaken).outcome == "with_human"
+
+
 def test_another_channel_goes_on_with_conversation_and_ticket_and_is_acknowledged_once() -> None:
     state = after_mail()
     on_whatsapp = turn(

@@ -1,0 +1,211 @@
+"""Shapes of answers on each channel: greeting, parts, links, limits, notices."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.agent.domain.formatting import (
+    DEFAULT_LIMITS,
+    FormatContext,
+    Limits,
+    format_answer,
+    reply_subject,
+    split_text,
+)
+from services.agent.domain.turn import Channel
+
+CONTEXT = FormatContext(
+    display_name="Ada Lovelace",
+    reference="FTE-ABCDEFGH",
+    ticket_subject="How do I reset my password?",
+    message_subject="AW: RE: Password",
+)
+STEPS = (
+    "You can do it yourself:\n\n1. Open **Settings**.\n2. Select *Export*.\n\nIt works for 7 days."
+)
+LONG = " ".join(f"Sentence number {n} says something of use." for n in range(200))
+
+
+def context_of(channel: Channel, **changes: object) -> FormatContext:
+    return replace(CONTEXT, limits=DEFAULT_LIMITS[channel], **changes)  # type: ignore[arg-type]
+
+
+def test_a_mail_has_greeting_signature_reference_and_one_re() -> None:
+    (part,) = format_answer(STEPS, Channel.EMAIL, context_of(Channel.EMAIL), "answer")
+    assert part.text.startswith("Hello Ada Lovelace,")
+    assert "Kind regards," in part.text
+    assert part.text.endswith("Ticket reference: FTE-ABCDEFGH")
+    assert part.subject == "Re: Password"
+    assert "<ol><li>Open <b>Settings</b>.</li>" in part.html
+    assert "**" not in part.text
+
+
+def test_a_mail_escapes_what_looks_like_markup_and_links_addresses() -> None:
+    (part,) = format_answer(
+        "Use <b> & see https://help.example.com/a?b=1&c=2.",
+        Channel.EMAIL,
+        context_of(Channel.EMAIL),
+        "answer",
+    )
+    assert "&lt;b&gt; &amp; see" in part.html
+    assert '<a href="https://help.example.com/a?b=1&amp;c=2">' in part.html
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "Win now https://evil.example", "<script>", "+1 555 0100 99", "a\r\nBcc: b@example.com"],
+)
+def test_a_name_that_is_none_is_not_greeted(name: str) -> None:
+    (part,) = format_answer(
+        "Yes.", Channel.EMAIL, context_of(Channel.EMAIL, display_name=name), "answer"
+    )
+    assert part.text.startswith("Hello,\n")
+
+
+def test_a_subject_is_one_line_with_one_re() -> None:
+    assert (
+        reply_subject("Re: Re: AW: Fwd: Export\r\nBcc: x@example.com")
+        == "Re: Export Bcc: x@example.com"
+    )
+    assert reply_subject("  ") == "Re: Your message"
+    assert reply_subject("Reset me") == "Re: Reset me"
+
+
+def test_a_short_chat_answer_is_one_part_with_the_hint() -> None:
+    (part,) = format_answer(
+        "Yes, it does.", Channel.WHATSAPP, context_of(Channel.WHATSAPP), "answer"
+    )
+    assert part.text == 'Yes, it does.\n\nReply here, or write "human" to talk to a person.'
+    assert (part.html, part.subject) == ("", "")
+
+
+def test_a_long_chat_answer_without_steps_stays_below_500() -> None:
+    context = context_of(Channel.WHATSAPP, status_url="https://support.example.com/t/1?k=abc")
+    parts = format_answer(LONG, Channel.WHATSAPP, context, "answer")
+    assert sum(len(part.text) for part in parts) < 500
+    assert all(len(part.text) <= 300 for part in parts)
+    assert "https://support.example.com/t/1?k=abc" in "\n".join(part.text for part in parts)
+    assert parts[-1].text.endswith('write "human" to talk to a person.')
+
+
+def test_steps_on_chat_take_at_most_four_parts_and_none_is_torn() -> None:
+    steps = "\n".join(
+        f"{n}. Do the thing with number {n}, which takes a while to read." for n in range(1, 40)
+    )
+    parts = format_answer(steps, Channel.WHATSAPP, context_of(Channel.WHATSAPP), "answer")
+    assert 1 < len(parts) <= 4
+    for line in "\n".join(part.text for part in parts).splitlines():
+        assert not line.startswith("1") or line.endswith(".")
+
+
+def test_a_web_answer_links_to_help() -> None:
+    context = context_of(Channel.WEB_FORM, help_url="https://help.example.com")
+    (part,) = format_answer(STEPS, Channel.WEB_FORM, context, "answer")
+    assert part.text.endswith("https://help.example.com")
+    assert "Hello" not in part.text
+
+
+@pytest.mark.parametrize("channel", [Channel.EMAIL, Channel.WEB_FORM])
+def test_the_smaller_limit_holds(channel: Channel) -> None:
+    for limits in (Limits(characters=900, words=None), Limits(characters=5000, words=90)):
+        (part,) = format_answer(LONG, channel, replace(CONTEXT, limits=limits), "answer")
+        assert len(part.text) <= limits.characters
+        assert limits.words is None or len(part.text.split()) <= limits.words
+
+
+@pytest.mark.parametrize(
+    ("channel", "previous", "words"),
+    [
+        (
+            Channel.WHATSAPP,
+            Channel.EMAIL,
+            "Continuing our conversation from e-mail: How do I reset",
+        ),
+        (Channel.EMAIL, Channel.WHATSAPP, "Continuing our conversation from WhatsApp: "),
+        (Channel.WEB_FORM, Channel.EMAIL, "Continuing our conversation from e-mail: "),
+    ],
+)
+def test_a_switch_of_channel_is_acknowledged_once(
+    channel: Channel, previous: Channel, words: str
+) -> None:
+    parts = format_answer("Yes.", channel, context_of(channel, previous_channel=previous), "answer")
+    whole = "\n".join(part.text for part in parts)
+    assert whole.count(words) == 1
+    again = format_answer("Yes.", channel, context_of(channel), "answer")
+    assert "Continuing" not in again[0].text
+
+
+@pytest.mark.parametrize(
+    ("channel", "words"),
+    [
+        (Channel.EMAIL, "a specialist will follow up within 24 hours"),
+        (Channel.WHATSAPP, "We've connected you with our team"),
+        (Channel.WEB_FORM, "What happens next"),
+    ],
+)
+def test_a_notice_is_the_channels_own_and_ignores_the_response(
+    channel: Channel, words: str
+) -> None:
+    parts = format_answer("It costs $49.", channel, context_of(channel), "escalation_notice")
+    whole = "\n".join(part.text for part in parts)
+    assert words in whole
+    assert "$" not in whole
+    assert 'write "human"' not in whole
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+def test_an_apology_says_that_a_person_looks_at_it(channel: Channel) -> None:
+    parts = format_answer("", channel, context_of(channel), "apology")
+    assert "a person from our team" in "\n".join(part.text for part in parts)
+
+
+def test_an_empty_answer_gives_no_parts() -> None:
+    assert format_answer("  ", Channel.WHATSAPP, context_of(Channel.WHATSAPP), "answer") == []
+
+
+def test_a_persons_reply_is_sent_whole() -> None:
+    parts = format_answer(LONG, Channel.WHATSAPP, context_of(Channel.WHATSAPP), "human_reply")
+    assert " ".join(part.text for part in parts).split() == LONG.split()
+
+
+def test_a_link_is_never_split() -> None:
+    link = "https://support.example.com/" + "a" * 400
+    pieces = split_text(f"Look here: {link} and read.", 300)
+    assert any(link in piece for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    ["👩‍👩‍👧‍👦", "👍🏽", "🇩🇪", "e\u0301", "क्षि"],
+    ids=["zwj", "tone", "flag", "accent", "indic"],
+)
+def test_a_grapheme_is_never_split(cluster: str) -> None:
+    for shift in range(12):
+        pieces = split_text("x" * shift + cluster * 80, 40)
+        assert all(
+            not re.match("[\u200d\u0301\U0001f3fb-\U0001f3ff\u093f\u094d]", piece)
+            for piece in pieces
+        )
+        assert "".join(pieces) == "x" * shift + cluster * 80
+        if cluster == "🇩🇪":
+            assert all((len(piece.lstrip("x")) % 2) == 0 for piece in pieces)
+
+
+@given(st.text(max_size=3000), st.sampled_from(Channel))
+def test_no_text_breaks_the_shape(response: str, channel: Channel) -> None:
+    parts = format_answer(response, channel, context_of(channel), "answer")
+    assert all(part.text for part in parts)
+    if channel is Channel.WHATSAPP:
+        assert len(parts) <= 4
+        assert all(len(part.text) <= 300 or "://" in part.text for part in parts)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=2000))
+def test_splitting_loses_nothing_but_white_space(text: str) -> None:
+    joined = (
+        "".join("".join(piece.split()) for piece in split_text(text, 60)) if text.strip() else ""
+    )
+    assert joined == "".join(text.split())

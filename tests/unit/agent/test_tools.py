@@ -1,0 +1,154 @@
+"""The desk: order of calls, typed input, staged effects, and what the model may not choose."""
+
+import json
+from typing import TypeAlias
+
+import pytest
+
+from services.agent.application.ports import ToolAnswered, ToolRequest
+from services.agent.application.tools import TOOLS, Stage, ToolDesk
+from services.agent.domain.drafts import WAITING
+from services.agent.domain.turn import EscalationReason, Turn
+from tests.fakes.agent import EmptyKnowledge, KnownHistory, MemoryKnowledge
+from tests.unit.agent.turns import form, turn
+
+MESSAGE = "Select **Forgot password?** on the sign-in page."
+Call: TypeAlias = tuple[str, dict[str, object] | str]
+TICKET: Call = ("create_ticket", {"issue": "Reset a password", "category": "technical"})
+HISTORY: Call = ("get_customer_history", {})
+SEARCH: Call = ("search_knowledge_base", {"query": "reset password"})
+SEND: Call = ("send_response", {"message": MESSAGE})
+ESCALATE: Call = ("escalate_to_human", {"reason": "weak_evidence"})
+
+
+class StillClock:
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def desk_for(given: Turn | None = None, *, knowledge: object = None) -> ToolDesk:
+    base = knowledge or MemoryKnowledge()
+    return ToolDesk(given or turn(), base, KnownHistory(), StillClock())  # type: ignore[arg-type]
+
+
+async def play(desk: ToolDesk, *made: Call) -> ToolAnswered:
+    answered = None
+    for name, arguments in made:
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        answered = await desk.call(ToolRequest("1", name, text))
+    assert answered is not None
+    return answered
+
+
+async def test_the_required_order_stages_an_answer() -> None:
+    desk = desk_for()
+    assert (await play(desk, TICKET, HISTORY, SEARCH, SEND)).ok
+    assert desk.stage is Stage.DONE
+    assert desk.response.startswith("Select **Forgot password?**")
+    assert [call.name for call in desk.calls] == [t[0] for t in (TICKET, HISTORY, SEARCH, SEND)]
+    assert {call.outcome for call in desk.calls} == {"ok"}
+    assert desk.sources[0].section_id.endswith("reset-a-forgotten-password")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        [HISTORY],
+        [SEARCH],
+        [SEND],
+        [ESCALATE],
+        [TICKET, SEARCH],
+        [TICKET, SEND],
+        [TICKET, ESCALATE],
+        [TICKET, TICKET],
+        [TICKET, HISTORY, SEND],
+        [TICKET, HISTORY, HISTORY],
+        [TICKET, HISTORY, SEARCH, SEND, SEND],
+        [TICKET, HISTORY, SEARCH, SEND, ESCALATE],
+        [TICKET, HISTORY, ESCALATE, SEND],
+    ],
+)
+async def test_a_call_out_of_order_is_refused_and_recorded(
+    program: list[Call],
+) -> None:
+    desk = desk_for()
+    answered = await play(desk, *program)
+    assert not answered.ok
+    assert "may not be called now" in answered.content
+    assert desk.calls[-1].outcome == "refused"
+    assert len(desk.calls) == len(program)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("create_ticket", "{not json"),
+        ("create_ticket", {"issue": ""}),
+        ("create_ticket", {"issue": "x", "priority": "sky-high"}),
+        ("create_ticket", {"issue": "x", "customer_id": "somebody else"}),
+        ("create_ticket", "[1]"),
+        ("send_response", {"message": "x", "to": "eve@example.com"}),
+        ("delete_everything", {}),
+    ],
+)
+async def test_a_malformed_call_is_an_error_for_the_model(
+    name: str, arguments: dict[str, object] | str
+) -> None:
+    desk = desk_for()
+    answered = await play(desk, (name, arguments))
+    assert not answered.ok
+    assert "error" in json.loads(answered.content)
+    assert desk.malformed_count == 1
+    assert desk.stage is Stage.BEGUN
+
+
+def test_no_schema_selects_a_customer_or_a_recipient() -> None:
+    for tool in TOOLS:
+        properties = tool.schema().parameters.get("properties", {})
+        assert isinstance(properties, dict)
+        assert not {"customer", "email", "phone", "recipient", "to", "id", "channel"} & set(
+            "_".join(properties).lower().split("_")
+        )
+        assert tool.description
+
+
+async def test_what_the_form_says_counts_more_than_the_model() -> None:
+    desk = desk_for(turn(form("Where are my invoices?")))
+    await play(desk, TICKET)
+    assert desk.ticket is not None
+    assert (desk.ticket.category, desk.ticket.priority) == ("billing", "high")
+
+
+async def test_a_draft_with_a_price_is_mended_once_then_escalated() -> None:
+    desk = desk_for()
+    priced: Call = ("send_response", {"message": "That costs $49."})
+    answered = await play(desk, TICKET, HISTORY, SEARCH, priced)
+    assert not answered.ok
+    assert "amount of money" in answered.content
+    await play(desk, priced)
+    assert desk.escalation is not None
+    assert desk.escalation.reason is EscalationReason.UNSUPPORTED_CLAIM
+    assert desk.response == ""
+
+
+async def test_a_statement_without_any_section_is_not_sent_but_a_question_is() -> None:
+    desk = desk_for(knowledge=EmptyKnowledge())
+    said: Call = ("send_response", {"message": "Open the settings and all will be well."})
+    assert not (await play(desk, TICKET, HISTORY, SEARCH, said)).ok
+    asking: Call = ("send_response", {"message": "Which board do you mean?"})
+    assert (await play(desk, asking)).ok
+
+
+async def test_a_search_that_fails_is_told_to_the_model_and_counted() -> None:
+    desk = desk_for(knowledge=EmptyKnowledge(failing=True))
+    answered = await play(desk, TICKET, HISTORY, SEARCH)
+    assert not answered.ok
+    assert desk.calls[-1].outcome == "failed"
+    assert desk.failed_searches == 1
+
+
+async def test_a_matter_that_waits_for_a_person_is_not_escalated_again() -> None:
+    desk = desk_for(turn(escalated=True))
+    await play(desk, TICKET, HISTORY, SEARCH, ESCALATE)
+    assert desk.escalation is None
+    assert desk.response == WAITING
