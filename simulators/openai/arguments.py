@@ -52,9 +52,19 @@ def _items(schema: Mapping[str, Any], talk: Conversation, name: str) -> list[Any
 
 def _words(name: str, talk: Conversation) -> str:
     if not _ANSWER.search(name):
-        return " ".join(talk.user_text.split())[:_SHOWN] or "question"
+        return " ".join(_spoken(talk.user_text).split())[:_SHOWN] or "question"
     found = next(_texts(talk), None)
     return _FALLBACK if found is None else found[:_SHOWN]
+
+
+def _spoken(user_text: str) -> str:
+    """The text inside a user turn that wraps it in a JSON object; any other turn as it is."""
+    try:
+        wrapped = json.loads(user_text)
+    except ValueError:
+        return user_text
+    text = wrapped.get("text") if isinstance(wrapped, dict) else None
+    return text if isinstance(text, str) else user_text
 
 
 def _fitted(schema: Mapping[str, Any], text: str) -> str:
