@@ -9,9 +9,11 @@ STAMP := $(VENV)/.installed-$(LOCK_HASH)
 AGAINST ?= HEAD~1
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Without byte code pytest parses every rewritten plugin anew in each run.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lint types imports protos generate generated unit gate contract \
+.PHONY: help install runtime run test check format lint types imports protos generate generated unit gate contract \
         integration e2e lock clean
 
 help: ## Lists the targets
@@ -29,10 +31,13 @@ $(STAMP): requirements.lock pyproject.toml
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
+runtime: install ## Finds or makes the Dapr runtime, which the tests with real sidecars need
+	@$(BIN)/fte runtime
+
 run: install ## Starts everything and plays the demonstration; ONCE=1 ends after it
 	@exec $(BIN)/fte up $(if $(ONCE),--once,--demo)
 
-test: install check unit gate contract integration e2e ## Runs all checks and all tests
+test: install runtime check unit gate contract integration e2e ## Runs all checks and all tests
 
 check: format lint types imports protos generated ## Runs the checks that need no process
 
@@ -81,9 +86,9 @@ e2e: install ## Runs the stories on a whole stack of its own
 
 lock: ## Writes requirements.lock from requirements.in
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
-		--no-emit-trusted-host --output-file requirements.lock requirements.in
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --output-file requirements.lock requirements.in
 
 clean: ## Removes what can be made again; the stack's data stay (fte reset)
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -110,6 +110,14 @@ def doctor(*, as_json: Json = False) -> None:
 
 
 @app.command()
+def runtime() -> None:
+    """Finds or makes the Dapr runtime and prints its folder; the first time can take minutes."""
+    from devstack.runtime import find_runtime  # noqa: PLC0415
+
+    typer.echo(find_runtime(os.environ, lambda line: typer.echo(line, err=True)).folder)
+
+
+@app.command()
 def migrate(
     *,
     check: Annotated[
