@@ -141,14 +141,17 @@ class Process:
         await asyncio.gather(*(server.stop(GRACE_SECONDS) for server in servers))
         for close in reversed(self._closers):
             try:
-                await asyncio.wait_for(close(), timeout=2)
+                async with asyncio.timeout(2):
+                    await close()
             except Exception as error:  # noqa: BLE001 - the process ends anyway; the rest must close too
                 log.warning("close failed", error=str(error))
 
 
 async def _passes(check: Check) -> bool:
     try:
-        return await asyncio.wait_for(check(), timeout=3)
+        # Not wait_for: before Python 3.12 it can swallow a cancellation.
+        async with asyncio.timeout(3):
+            return await check()
     except Exception as error:  # noqa: BLE001 - a health check answers no, whatever the reason
         log.warning("health check failed", error=str(error))
         return False

@@ -112,7 +112,8 @@ class Sidecar:
         if time.monotonic() - self._last_publish_ok < max_age_seconds:
             return True
         try:
-            await asyncio.wait_for(self.publish("fte.probe", b""), timeout=3)
+            async with asyncio.timeout(3):
+                await self.publish("fte.probe", b"")
         except Exception as error:  # noqa: BLE001 - a health check answers no, whatever the reason
             log.warning("broker probe failed", error=str(error))
             return False

@@ -30,13 +30,14 @@ _PASSED_ON: Final = (
     "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
     "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "PYTHONWARNINGS",
 )  # fmt: skip
-_PASSED_ON_PREFIXES: Final = ("OTEL_",)
+_PASSED_ON_PREFIXES: Final = ("FTE_", "OTEL_")
 _LOCAL_HOSTS: Final = "127.0.0.1,localhost"
 
 _TWILIO_REAL: Final = "https://api.twilio.com"
 _GMAIL_REAL: Final = "https://gmail.googleapis.com"
 _GOOGLE_TOKEN_REAL: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _GOOGLE_KEYS_REAL: Final = "https://www.googleapis.com/oauth2/v3/certs"
+_SIMULATOR_WITNESS_SECONDS: Final = "6"
 _GOOGLE_ISSUER: Final = "https://accounts.google.com"
 
 
@@ -100,6 +101,11 @@ class Environment:
             values["FTE_HTTP_PORT"] = str(self.ports[Port.INTAKE_HTTP])
         if name == "agent":
             values["FTE_TURN_DATABASE_URL"] = self.database_url("fte_turn")
+        # A simulator shows a message at once; a real provider may take minutes.
+        if name == "delivery" and self.gmail_simulated:
+            values.setdefault("FTE_GMAIL_WITNESS_WINDOW_SECONDS", _SIMULATOR_WITNESS_SECONDS)
+        if name == "delivery" and self.twilio_simulated:
+            values.setdefault("FTE_TWILIO_WITNESS_WINDOW_SECONDS", _SIMULATOR_WITNESS_SECONDS)
         if f"{name.upper()}_LOCAL" in Port.__members__:
             values["FTE_LOCAL_GRPC_PORT"] = str(self.ports.of(name, "LOCAL"))
             values["FTE_API_KEY"] = self.shared["FTE_API_KEY"]
@@ -185,7 +191,7 @@ def _defaults(
         **_gmail(environ, ports, secrets, public_url),
         "FTE_OPENAI_API_KEY": "",
         "FTE_OPENAI_BASE_URL": "https://api.openai.com/v1",
-        "FTE_OPENAI_MODEL": "gpt-4o-mini",
+        "FTE_OPENAI_MODEL": "gpt-5-mini",
     }
 
 

@@ -173,7 +173,9 @@ class Outgoing:
         if seconds <= 0:
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            # Not wait_for: before Python 3.12 it can swallow a cancellation.
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
     async def _deliver(
         self, session: aiohttp.ClientSession, row: Row, before: asyncio.Task[None] | None

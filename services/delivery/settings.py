@@ -52,9 +52,6 @@ class Settings(ServiceSettings):
         gt=0,
         description="how long an unknown WhatsApp message may stay unseen before a resend",
     )
-    witness_window_seconds: float | None = Field(
-        default=None, gt=0, description="replaces both windows, for a local stack with simulators"
-    )
     never_resend: bool = Field(
         default=False, description="whether an unknown outcome always becomes a person's work"
     )
@@ -85,10 +82,9 @@ class Settings(ServiceSettings):
 
     def policies(self) -> dict[Channel, Policy]:
         """Returns how patient delivery is on each channel; a web answer can be seen at once."""
-        both = self.witness_window_seconds
         return {
-            Channel.EMAIL: self._policy(both or self.gmail_witness_window_seconds),
-            Channel.WHATSAPP: self._policy(both or self.twilio_witness_window_seconds),
+            Channel.EMAIL: self._policy(self.gmail_witness_window_seconds),
+            Channel.WHATSAPP: self._policy(self.twilio_witness_window_seconds),
             Channel.WEB_FORM: self._policy(1.0),
         }
 

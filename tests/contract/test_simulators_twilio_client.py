@@ -112,6 +112,7 @@ def test_outside_the_window_a_message_fails_later(
     twilio: Simulator, messages: Any, intake: Receiver
 ) -> None:
     arguments = {"from_": OURS, "to": ADA, "status_callback": f"{intake.url}/status"}
+    twilio.call("POST", "/_window", {"number": "+15550100", "seconds_ago": None})
     sent = messages.create(body="Hello", **arguments)
     assert sent.status == "queued"
     form = form_of(eventually(lambda: intake.at("/status"))[0])

@@ -19,6 +19,7 @@ from cli.outside import Outside
 from devstack.environment import SUPERUSER, load_environment
 from devstack.ports import Port, Ports
 from devstack.processes import busy_ports
+from devstack.runtime import installed_runtime
 
 FTE = (sys.executable, "-m", "cli")
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +60,8 @@ class RunningStack:
 
     def start(self) -> None:
         """Starts `fte up` and returns when it says that it is ready."""
+        # Making the runtime takes minutes and is no test's business.
+        assert installed_runtime(self.environ), "no Dapr runtime yet; run `make run` once"
         with self.output.open("wb") as output:
             self._process = subprocess.Popen(
                 [*FTE, "up"], cwd=ROOT, env=self.environ, stdout=output, stderr=subprocess.STDOUT

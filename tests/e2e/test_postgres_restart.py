@@ -3,6 +3,8 @@
 import asyncio
 import signal
 
+import pytest
+
 from cli.outside import Outside
 from tests.e2e.checker import check
 from tests.e2e.running import RunningStack
@@ -12,9 +14,11 @@ from tests.e2e.traffic import Traffic
 PER_SECOND = 5.0
 BEFORE_SECONDS = 3.0
 AFTER_SECONDS = 4.0
-SECONDS = 60.0
+# A send whose outcome could not be recorded is in doubt until its deadline, then asked of a witness.
+SECONDS = 90.0
 
 
+@pytest.mark.timeout(180)
 async def test_stopped_database_loses_nothing(
     stack: RunningStack, outside: Outside, traffic: Traffic
 ) -> None:

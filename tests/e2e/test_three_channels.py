@@ -45,7 +45,8 @@ async def test_mail_is_answered_in_its_thread_with_greeting_and_signature(
     stack: RunningStack, outside: Outside, traffic: Traffic
 ) -> None:
     await traffic.mail()
-    await check(stack.dsn, outside, traffic.sent_in, SECONDS)
+    verdict = await check(stack.dsn, outside, traffic.sent_in, SECONDS)
+    assert not verdict.problems, verdict
     [(mail, address)] = traffic.sent_in.mails.values()
     [answer] = [one for one in await outside.mails_sent() if one.to == address]
     assert answer.thread_id == mail.thread_id
@@ -60,7 +61,8 @@ async def test_whatsapp_answer_is_short_and_ends_with_the_hint(
     stack: RunningStack, outside: Outside, traffic: Traffic
 ) -> None:
     await traffic.whatsapp()
-    await check(stack.dsn, outside, traffic.sent_in, SECONDS)
+    verdict = await check(stack.dsn, outside, traffic.sent_in, SECONDS)
+    assert not verdict.problems, verdict
     [number] = traffic.sent_in.whatsapps.values()
     parts = [one.body for one in await outside.whatsapps_sent() if one.to == number]
     assert 1 <= len(parts) <= 4
@@ -139,6 +141,7 @@ async def test_wrong_whatsapp_signature_is_refused_and_not_stored(
     # Sent again with the right signature, it is the first of its number: nothing was kept before.
     await traffic.webhook(form)
     verdict = await check(stack.dsn, outside, traffic.sent_in, SECONDS)
+    assert not verdict.problems, verdict
     assert verdict.messages == 1
 
 

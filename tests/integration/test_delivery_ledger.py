@@ -191,8 +191,9 @@ async def test_a_claim_waits_for_a_fence_that_is_being_raised(database: Database
             await raising.start()
             await connection.execute(statements.RAISE_FENCE, mail.conversation_id, 1)
             assert await connection.fetch(statements.CANCEL_BELOW, mail.conversation_id) == []
-            # Too late to be cancelled by the raise, which has not been committed yet.
-            await w.accept(mail)
+            # An insert that found the fence before the raise, and commits too late to be cancelled by it.
+            async with w.pool.acquire() as inserting:
+                await w.store._insert(inserting, mail, State.PENDING, "")
             claiming = asyncio.create_task(w.store.claim({Channel.EMAIL: 1}, "delivery-0", 20))
             await asyncio.sleep(0.1)
             assert not claiming.done()

@@ -30,7 +30,7 @@ from fte.intake.v1 import intake_service_pb2_grpc as intake_grpc
 from tests.integration.mesh import Mesh, eventually, mesh
 from tests.integration.postgres import Database
 
-SETTINGS = {"FTE_WITNESS_WINDOW_SECONDS": "2"}
+SETTINGS = {"FTE_GMAIL_WITNESS_WINDOW_SECONDS": "2", "FTE_TWILIO_WITNESS_WINDOW_SECONDS": "2"}
 EMAIL, WHATSAPP = conversation.CHANNEL_EMAIL, conversation.CHANNEL_WHATSAPP
 NAMES = {EMAIL: "email", WHATSAPP: "whatsapp"}
 SENDS = {EMAIL: r".*/drafts/send$", WHATSAPP: r".*/Messages\.json$"}

@@ -100,7 +100,9 @@ class Runner:
             for head in await self._due(free):
                 self._running[head] = tasks.create_task(self._execute(head))
             try:
-                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                # Not wait_for: before Python 3.12 it can swallow a cancellation.
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 

@@ -74,8 +74,10 @@ class SendDue:
             while True:
                 self._work.clear()
                 if not await self.claim_and_start():
+                    # Not wait_for: before Python 3.12 it swallows a stop that comes with the wake.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._work.wait(), self._patience.poll_seconds)
+                        async with asyncio.timeout(self._patience.poll_seconds):
+                            await self._work.wait()
         finally:
             if self._running:
                 await asyncio.wait(self._running, timeout=DRAIN_SECONDS)

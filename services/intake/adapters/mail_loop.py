@@ -34,7 +34,9 @@ class MailLoop:
             self._woken.clear()
             wait = await self._look()
             try:
-                await asyncio.wait_for(self._woken.wait(), wait)
+                # Not wait_for: before Python 3.12 it can swallow a cancellation.
+                async with asyncio.timeout(wait):
+                    await self._woken.wait()
             except TimeoutError:
                 continue
 

@@ -53,7 +53,9 @@ class FactBuffer:
         while True:
             # That the time is over is the usual case; a full batch comes sooner.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._enough.wait(), timeout=self._seconds)
+                # Not wait_for: before Python 3.12 it can swallow a cancellation.
+                async with asyncio.timeout(self._seconds):
+                    await self._enough.wait()
             self._enough.clear()
             if not await self.flush():
                 await asyncio.sleep(RETRY_SECONDS)

@@ -84,18 +84,17 @@ _NEEDED = {
 }
 
 
-def test_windows_are_per_provider_unless_one_replaces_them(
+def test_windows_are_per_provider(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in _NEEDED.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("FTE_WITNESS_WINDOW_SECONDS", raising=False)
     policies = Settings().policies()  # type: ignore[call-arg]  # the environment gives them
     assert policies[Channel.EMAIL].window == timedelta(seconds=120)
     assert policies[Channel.WHATSAPP].window == timedelta(seconds=300)
-    monkeypatch.setenv("FTE_WITNESS_WINDOW_SECONDS", "6")
+    monkeypatch.setenv("FTE_GMAIL_WITNESS_WINDOW_SECONDS", "6")
     policies = Settings().policies()  # type: ignore[call-arg]  # the environment gives them
-    assert policies[Channel.EMAIL].window == policies[Channel.WHATSAPP].window
+    assert policies[Channel.WHATSAPP].window == timedelta(seconds=300)
     assert policies[Channel.EMAIL].interval == timedelta(seconds=0.75)
 
 

@@ -1,5 +1,6 @@
 """The sending loop with providers of the test's own: breaker, deadline and faults of ours."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -73,11 +74,12 @@ class OneAtATime:
     phases: list[Phase] = field(default_factory=list)
     rooms: list[dict[Channel, int]] = field(default_factory=list)
     saves: bool = True
+    empty: bool = False
     draft_id: str = ""
 
     async def claim(self, room: Mapping[Channel, int], worker: str, seconds: float) -> Claimed:
         self.rooms.append(dict(room))
-        if not room.get(Channel.WHATSAPP):
+        if self.empty or not room.get(Channel.WHATSAPP):
             return Claimed()
         one = intent(Channel.WHATSAPP)
         return Claimed((Attempt(one, len(self.rooms), seconds, self.draft_id),))
@@ -172,6 +174,25 @@ async def test_each_outcome_has_its_word(
     await loop.once()
     assert loop.store.ends == [recorded]
     assert loop.provider.sends == 1
+
+
+@pytest.mark.parametrize("ticks", range(6))
+async def test_a_stop_is_heard_even_while_the_loop_is_being_woken(ticks: int) -> None:
+    loop = Loop()
+    loop.store.empty = True
+    running = asyncio.create_task(loop.send.run())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(loop.store.rooms) == 1, "it waits for work"
+    loop.send.wake()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait({running}, timeout=0.5)
+    stopped = running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert stopped
 
 
 async def test_a_fault_in_the_preparation_has_not_sent() -> None:

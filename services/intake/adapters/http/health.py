@@ -69,7 +69,8 @@ def _service_check(sidecar: Sidecar, name: str) -> Check:
 
 async def _state(name: str, check: Check) -> str:
     try:
-        return "ok" if await asyncio.wait_for(check(), _SECONDS + 1) else "failing"
+        async with asyncio.timeout(_SECONDS + 1):
+            return "ok" if await check() else "failing"
     except Exception as error:  # noqa: BLE001 - whatever it was, the part does not work
         log.warning("part does not answer", part=name, error=type(error).__name__)
         return "unreachable"
