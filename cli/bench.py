@@ -5,6 +5,7 @@ Prints figures only if the gate found every message answered exactly once.
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from cli.bench_counters import Counters, read_counters
 from cli.bench_gate import Times, drained, judge
 from cli.bench_load import Load, Sending, plan
 from cli.outside import Outside
+from cli.status import read_status
 from devstack.environment import SUPERUSER, Environment
 
 PER_SECOND: Final = 10.0
@@ -25,6 +27,7 @@ _DRAIN_SECONDS: Final = 25.0
 # Postgres' counters reach the views about a second late.
 _LAG_SECONDS: Final = 1.5
 _PERCENTILES: Final = (50, 95, 99)
+_NOT_RUNNING: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,12 @@ async def quick(
 ) -> int:
     """Loads the running stack for `seconds` and prints the figures; returns the exit code.
 
-    Takes at most a minute with the defaults. 1 and no figures if a message was lost or doubled.
+    Takes at most a minute with the defaults. 1 and no figures if a message was lost or doubled, 3 if
+    no stack runs in this home.
     """
+    if not (await read_status(environment)).running:
+        print("the stack is not running; start it with `fte up`", file=sys.stderr)
+        return _NOT_RUNNING
     async with Outside(environment.exported()) as outside:
         arrivals = plan(seconds, per_second, seed)
         load = Load(outside, tag=f"{time.time_ns() // 1_000_000 % 100_000:05d}")

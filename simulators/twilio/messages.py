@@ -120,7 +120,9 @@ class Messages:
 
     def set_window(self, address: str, last_inbound_time: float | None) -> None:
         """Records when this customer last wrote; None: never."""
-        self._database.run("INSERT OR REPLACE INTO windows VALUES (?, ?)", address, last_inbound_time)
+        self._database.run(
+            "INSERT OR REPLACE INTO windows VALUES (?, ?)", address, last_inbound_time
+        )
 
     def fetch(self, sid: str) -> dict[str, Any] | None:
         """Returns one visible message as Twilio shows it, or None."""
