@@ -23,9 +23,12 @@ async def json_value(request: Request) -> Any:
         BadInputError: if it is not JSON.
     """
     try:
-        return json.loads(await request.body() or b"{}")
+        value = json.loads(await request.body() or b"{}")
+        # Half of a surrogate pair passes as JSON but is no text.
+        json.dumps(value, ensure_ascii=False).encode()
     except ValueError as exc:
         raise BadInputError("the body is not JSON") from exc
+    return value
 
 
 async def json_object(request: Request) -> dict[str, Any]:
