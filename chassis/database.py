@@ -26,6 +26,13 @@ AWAY: tuple[type[BaseException], ...] = (
 )
 
 
+async def _keep(_: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Resets nothing when a connection goes back: settings are made with SET LOCAL only, nobody listens or locks.
+
+    The driver's own reset costs four statements for each use.
+    """
+
+
 async def open_pool(dsn: str, size: int, *, application: str) -> Pool:
     """Opens a pool of at most `size` connections; it retries nothing, the process restarts instead."""
     return await asyncpg.create_pool(
@@ -34,5 +41,6 @@ async def open_pool(dsn: str, size: int, *, application: str) -> Pool:
         max_size=size,
         command_timeout=15,
         timeout=5,
+        reset=_keep,
         server_settings={"application_name": application, "statement_timeout": "15000"},
     )

@@ -37,7 +37,13 @@ _TWILIO_REAL: Final = "https://api.twilio.com"
 _GMAIL_REAL: Final = "https://gmail.googleapis.com"
 _GOOGLE_TOKEN_REAL: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _GOOGLE_KEYS_REAL: Final = "https://www.googleapis.com/oauth2/v3/certs"
-_SIMULATOR_WITNESS_SECONDS: Final = "6"
+# A simulator answers and shows a message at once; a real provider may take minutes.
+_SIMULATED_WAITS: Final = {
+    "FTE_GMAIL_WITNESS_WINDOW_SECONDS": "6",
+    "FTE_TWILIO_WITNESS_WINDOW_SECONDS": "6",
+    "FTE_SEND_SECONDS": "5",
+    "FTE_ATTEMPT_SECONDS": "10",
+}
 _GOOGLE_ISSUER: Final = "https://accounts.google.com"
 
 
@@ -101,11 +107,8 @@ class Environment:
             values["FTE_HTTP_PORT"] = str(self.ports[Port.INTAKE_HTTP])
         if name == "agent":
             values["FTE_TURN_DATABASE_URL"] = self.database_url("fte_turn")
-        # A simulator shows a message at once; a real provider may take minutes.
-        if name == "delivery" and self.gmail_simulated:
-            values.setdefault("FTE_GMAIL_WITNESS_WINDOW_SECONDS", _SIMULATOR_WITNESS_SECONDS)
-        if name == "delivery" and self.twilio_simulated:
-            values.setdefault("FTE_TWILIO_WITNESS_WINDOW_SECONDS", _SIMULATOR_WITNESS_SECONDS)
+        if name == "delivery" and self.gmail_simulated and self.twilio_simulated:
+            values = {**_SIMULATED_WAITS, **values}
         if f"{name.upper()}_LOCAL" in Port.__members__:
             values["FTE_LOCAL_GRPC_PORT"] = str(self.ports.of(name, "LOCAL"))
             values["FTE_API_KEY"] = self.shared["FTE_API_KEY"]

@@ -40,6 +40,7 @@ CREATE TABLE agent.turns (
     FOREIGN KEY (customer_id, side) REFERENCES agent.heads
 );
 CREATE UNIQUE INDEX turns_one_open ON agent.turns (customer_id, side) WHERE state = 'open';
+CREATE INDEX turns_end ON agent.turns (end_time) WHERE end_time IS NOT NULL;
 CREATE INDEX turns_runner ON agent.turns (runner) WHERE state = 'open';
 
 -- How far each handle's sequence is stored here.

@@ -35,6 +35,7 @@ CREATE TABLE delivery.intents (
 CREATE INDEX intents_work ON delivery.intents (next_attempt_time) WHERE state IN ('PENDING', 'ATTEMPTING', 'UNKNOWN');
 -- Whether an earlier part of the same answer failed.
 CREATE INDEX intents_message ON delivery.intents (message_id, send_seq);
+CREATE INDEX intents_final ON delivery.intents (final_time) WHERE final_time IS NOT NULL;
 CREATE UNIQUE INDEX intents_provider ON delivery.intents (channel, provider_id) WHERE provider_id IS NOT NULL;
 
 -- One row for each attempt, for the audit and for `fte trace`.

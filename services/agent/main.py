@@ -10,6 +10,7 @@ from dapr.proto import appcallback_service_v1
 from chassis import logs
 from chassis.database import Pool, open_pool
 from chassis.events import EventReceiver
+from chassis.gathering import Gathering
 from chassis.ledger import Ledger, Receipt
 from chassis.serve import Process
 from chassis.settings import load
@@ -102,7 +103,12 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     events = EventReceiver(pool, "agent")
     taking = incoming.Incoming(inbound, intake, identity, receipts, runner)
     delivering = delivered.Delivered(outbox, outcomes, customers)
-    events.on(incoming.TOPIC, receipts_pb2.RowsDriven, taking.take)
+    arriving = Gathering("incoming", taking.take)
+
+    async def arrived(event: receipts_pb2.RowsDriven) -> None:
+        arriving.put(incoming.asked(event))
+
+    events.on(incoming.TOPIC, receipts_pb2.RowsDriven, arrived)
     events.on(delivered.TOPIC, receipts_pb2.ReceiptsIssued, delivering.take)
     events.on("fte.metrics.settled", receipts_pb2.ReceiptsIssued, lambda e: _settle(facts, e))
 
@@ -124,6 +130,12 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
         ("facts", facts),
     ):
         process.background(task_name, ledger.run)
+
+    async def take_over() -> None:
+        receipts.send(await inbound.recent_receipts())
+        await arriving.run()
+
+    process.background("incoming", take_over)
     process.background("receipts", receipts.run)
     process.background("limits", limits.run)
     token = settings.dapr_api_token.get_secret_value()

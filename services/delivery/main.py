@@ -5,6 +5,7 @@ from dapr.proto import appcallback_service_v1
 from chassis import logs
 from chassis.database import Pool, open_pool
 from chassis.events import EventReceiver
+from chassis.gathering import Gathering
 from chassis.serve import Process
 from chassis.settings import load
 from chassis.sidecar import Sidecar
@@ -64,10 +65,13 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     async def recover_and_send() -> None:
         # Only a predecessor's attempts carry this replica's name before the first claim.
         await reconcile.recover(settings.instance)
+        await reconcile.repeat_receipts()
         await send.run()
 
     receiver = EventReceiver(pool, "delivery")
-    subscribe(receiver, outbound, statuses, facts)
+    arriving = Gathering("outbound", outbound)
+    reported = Gathering("statuses", statuses)
+    subscribe(receiver, arriving, reported, facts)
     process.serve(
         lambda server: appcallback_service_v1.add_AppCallbackServicer_to_server(  # type: ignore[no-untyped-call]
             receiver, server
@@ -80,6 +84,8 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     )
     process.background("send", recover_and_send)
     process.background("reconcile", reconcile.run)
+    process.background("outbound", arriving.run)
+    process.background("statuses", reported.run)
     process.background("receipts", answers.run)
     process.background("facts", facts.run)
     _add_checks(process, pool, sidecar)

@@ -388,3 +388,16 @@ async def test_an_unreadable_message_goes_to_a_person_and_no_model(agent: Agent)
     assert isinstance(ended, Commit)
     assert await agent.look.fetchval("SELECT status FROM agent.tickets") == "escalated"
     assert await agent.look.fetchval("SELECT count(*) FROM agent.dead_letters") == 1
+
+
+async def test_a_restart_answers_again_what_was_settled_just_before(agent: Agent) -> None:
+    first = message("hello there", 1)
+    await store(agent, first)
+    assert await agent.inbound.recent_receipts() == []
+    await agent.turns.commit_answer(fence(await begin(agent)), answer(), None, limits)
+    [receipt] = await agent.inbound.recent_receipts()
+    assert (str(receipt.row_id), receipt.settled, receipt.outcome) == (
+        first.message_id,
+        True,
+        "answered",
+    )

@@ -33,6 +33,17 @@ async def test_a_hint_becomes_one_sent_message_and_a_settled_receipt(database: D
         assert fact.latency_ms > 0
 
 
+async def test_a_restart_answers_again_what_became_final_just_before(database: Database) -> None:
+    async with world(database) as w:
+        await w.start()
+        mail = intent()
+        await w.accept(mail)
+        await w.becomes(mail, State.SENT)
+        w.heard.receipts.clear()
+        await w.reconcile.repeat_receipts()
+        assert [(r.row_id, r.state) for r in w.heard.receipts] == [(mail.intent_id, State.SENT)]
+
+
 async def test_duplicates_of_a_hint_make_one_intent_and_one_message(database: Database) -> None:
     async with world(database) as w:
         await w.start()

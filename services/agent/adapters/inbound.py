@@ -52,6 +52,18 @@ class InboundStore:
             for r in records
         }
 
+    async def recent_receipts(self) -> list[Receipt]:
+        """The receipts of what was settled within the last 90 seconds, at most 1,000.
+
+        A receipt may have died with the process; a row asks for it again only after a minute.
+        """
+        records = await self._pool.fetch(
+            "SELECT unnest(message_ids) AS message_id FROM agent.turns WHERE state <> 'open' "
+            "AND end_time > now() - interval '90 seconds' ORDER BY end_time DESC LIMIT 1000"
+        )
+        receipts = await self.receipts([r["message_id"] for r in records])
+        return list(receipts.values())
+
     async def cursors(self, handle_ids: Sequence[UUID]) -> dict[UUID, int]:
         """How far each handle's sequence is stored; 0 for a new handle."""
         records = await self._pool.fetch(

@@ -6,12 +6,12 @@ nothing waits for a gap and a lost hint costs nothing.
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
 from chassis.database import AWAY
-from chassis.errors import Unavailable
 from chassis.ledger import Receipt
 from fte.conversation.v1 import receipts_pb2
 from fte.identity.v1 import identity_service_pb2, identity_service_pb2_grpc
@@ -26,6 +26,19 @@ PAGE = 32
 TOPIC = "fte.tickets.incoming"
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One row that intake drives: the message, and the handle whose sequence it is in."""
+
+    message_id: UUID
+    handle_id: UUID
+
+
+def asked(event: receipts_pb2.RowsDriven) -> list[Asked]:
+    """Reads the rows of a hint."""
+    return [Asked(UUID(row.row_id), UUID(row.group_id)) for row in event.rows]
 
 
 class Incoming:
@@ -46,18 +59,14 @@ class Incoming:
         self._runner = runner
         self._failures: Counter[str] = Counter()
 
-    async def take(self, event: receipts_pb2.RowsDriven) -> None:
+    async def take(self, rows: Sequence[Asked]) -> None:
         """Stores what is new and answers every row with its newest receipt."""
-        asked = [UUID(row.row_id) for row in event.rows]
-        known = await self._store.receipts(asked)
-        missing = {UUID(row.group_id) for row in event.rows if UUID(row.row_id) not in known}
-        if missing:
-            try:
-                known |= await self._take_over(sorted(missing))
-            except Unavailable as error:
-                # Intake or identity is away: the open rows come again; the topic must not wait for them.
-                log.warning("messages not taken over", handles=len(missing), error=error.message)
+        known = await self._store.receipts([row.message_id for row in rows])
+        missing = {row.handle_id for row in rows if row.message_id not in known}
         self._receipts.send(known.values())
+        if missing:
+            stored = await self._take_over(sorted(missing))
+            self._receipts.send(stored.values())
 
     async def _take_over(self, handle_ids: Sequence[UUID]) -> dict[UUID, Receipt]:
         stored: dict[UUID, Receipt] = {}

@@ -54,6 +54,12 @@ class PostgresIntentStore:
             rows = await connection.fetch(sql.RECEIPTS, list(row_ids))
         return {row["intent_id"]: _receipt(row) for row in rows}
 
+    async def recent_receipts(self, seconds: float) -> list[Receipt]:
+        """Returns the receipts of what became final within the last seconds, at most 1,000."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(sql.RECENT_RECEIPTS, seconds)
+        return [_receipt(row) for row in rows]
+
     async def insert(self, intents: Sequence[tuple[Intent, str]]) -> None:
         """Takes intents over; one with a reason beside it is stored as CANCELLED, a known one stays."""
         if not intents:

@@ -8,6 +8,12 @@ RECEIPTS = """
     SELECT intent_id, state, provider_id FROM delivery.intents WHERE intent_id = ANY ($1)
 """
 
+RECENT_RECEIPTS = """
+    SELECT intent_id, state, provider_id FROM delivery.intents
+    WHERE final_time > now() - $1 * interval '1 second' AND kind <> 'web_notice'
+    ORDER BY final_time DESC LIMIT 1000
+"""
+
 # A claim locks this row, so it must exist before the intent can be claimed.
 ENSURE_FENCES = """
     INSERT INTO delivery.fences (conversation_id)

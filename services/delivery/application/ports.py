@@ -136,6 +136,9 @@ class IntentStore(Protocol):
     async def receipts(self, row_ids: Sequence[UUID]) -> dict[UUID, Receipt]:
         """Returns the newest receipt of each row that is known."""
 
+    async def recent_receipts(self, seconds: float) -> list[Receipt]:
+        """Returns the receipts of what became final within the last seconds, at most 1,000."""
+
     async def insert(self, intents: Sequence[tuple[Intent, str]]) -> None:
         """Takes intents over; one with a reason beside it is stored as CANCELLED, a known one stays."""
 

@@ -19,6 +19,8 @@ from services.delivery.domain.outcomes import Dark, Seen, Sighting
 from services.delivery.domain.transitions import Policy, after_death, after_sighting
 
 READINGS_AT_ONCE = 8
+# A receipt is asked for again after a minute; what is older was.
+RECENT_SECONDS = 90.0
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +58,10 @@ class Reconcile:
             except StoreAway as error:
                 log.warning("cannot reconcile", error=str(error))
             await asyncio.sleep(self._poll_seconds)
+
+    async def repeat_receipts(self) -> None:
+        """Answers again what became final just before a restart: its receipt may have died with the process."""
+        self._answers.delivered(await self._store.recent_receipts(RECENT_SECONDS))
 
     async def recover(self, worker: str | None = None) -> None:
         """Turns dead attempts into doubts: those past their deadline, or all of one dead worker.
