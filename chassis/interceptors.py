@@ -22,6 +22,7 @@ from chassis.errors import (
     Unavailable,
     to_status,
 )
+from chassis.tracing import current_trace_id
 
 Handler = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
 
@@ -126,9 +127,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         except AWAY as error:
             raise _database_away(error) from error
         except Exception as error:
-            span = trace.format_trace_id(trace.get_current_span().get_span_context().trace_id)
             log.exception("call failed")
-            raise ServiceError("This is a fault of ours.", metadata={"trace_id": span}) from error
+            raise ServiceError(
+                "This is a fault of ours.", metadata={"trace_id": current_trace_id()}
+            ) from error
 
 
 def _database_away(error: BaseException) -> Unavailable:

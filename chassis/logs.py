@@ -13,6 +13,8 @@ import structlog
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
+from chassis.tracing import current_trace_id
+
 # Letters of any script: addresses may be international.
 _ADDRESS = re.compile(r"([\w.%+-])[\w.%+-]*@([\w-]+\.[\w.-]+)")
 _PHONE = re.compile(r"\+\d{6,15}\b")
@@ -28,6 +30,7 @@ def configure(service: str, level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.format_exc_info,
         _service(service),
+        _trace,
         mask,
     ]
     structlog.configure(
@@ -93,6 +96,13 @@ def _is_sensitive(field: FieldDescriptor) -> bool:
     return any(
         option.name == "sensitivity" and value for option, value in field.GetOptions().ListFields()
     )
+
+
+def _trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    trace_id = current_trace_id()
+    if trace_id:
+        event["trace_id"] = trace_id
+    return event
 
 
 def _service(name: str) -> structlog.types.Processor:

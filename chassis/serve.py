@@ -12,6 +12,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from chassis import tracing
 from chassis.interceptors import CallInterceptor
 from chassis.settings import ServiceSettings
 
@@ -69,6 +70,7 @@ class Process:
 
     async def run(self) -> int:
         """Runs the process and returns its exit code."""
+        self.on_stop(tracing.configure(self._name, self._settings.otlp_endpoint))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)

@@ -50,6 +50,11 @@ class ServiceSettings(BaseSettings):
     instance: str = Field(
         default="local-0", description="name of this replica, stable over restarts"
     )
+    otlp_endpoint: str = Field(
+        default="",
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="where traces go, an OTLP/gRPC address such as http://127.0.0.1:4317; empty for nowhere",
+    )
     log_level: str = Field(default="INFO", description="least severe level that is logged")
 
     @field_validator("api_key")

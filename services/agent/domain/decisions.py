@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from services.agent.domain.events import (
     TicketOpened,
     TurnFailed,
 )
-from services.agent.domain.formatting import FormatContext, Limits, Part, format_answer
+from services.agent.domain.formatting import FormatContext, Limits, format_answer
 from services.agent.domain.turn import (
     Escalation,
     EscalationReason,
@@ -72,10 +72,8 @@ def decide_answer(
     outcome = "escalated" if answer.escalation is not None else "answered"
     events += [*opened, _taken(turn, ticket, answer.sentiments, outcome)]
     kind = OutboundKind.ESCALATION_NOTICE if answer.escalation else OutboundKind.ANSWER
-    parts = format_answer(
-        answer.response, turn.channel, _context(state, turn, ticket, limits), kind.value
-    )
-    events.append(_response(turn, ticket, kind, answer.response, parts, clock, answer))
+    context = _context(state, turn, ticket, limits)
+    events.append(_response(turn, ticket, kind, context, clock, answer))
     if answer.escalation is not None:
         events.append(_escalated(turn, ticket, answer.escalation, clock))
     return events
@@ -90,15 +88,13 @@ def decide_failure(
     events = _opening(state, turn, clock)
     subject = turn.batch[0].subject or "We could not answer this message"
     ticket, opened = _ticket(state, turn, subject, "general", "high", clock)
-    parts = format_answer(
-        "", turn.channel, _context(state, turn, ticket, limits), OutboundKind.APOLOGY.value
-    )
+    context = _context(state, turn, ticket, limits)
     escalation = Escalation(EscalationReason.PROCESSING_FAILURE, Urgency.HIGH)
     return [
         *events,
         *opened,
         _taken(turn, ticket, (), "failed"),
-        _response(turn, ticket, OutboundKind.APOLOGY, "", parts, clock, None),
+        _response(turn, ticket, OutboundKind.APOLOGY, context, clock, None),
         _escalated(turn, ticket, escalation, clock),
         GivenUp(
             dead_letter_id=clock.new_id(),
@@ -169,18 +165,21 @@ def _response(
     turn: Turn,
     ticket: Ticket,
     kind: OutboundKind,
-    content: str,
-    parts: list[Part],
+    context: FormatContext,
     clock: Clock,
     answer: TurnAnswer | None,
 ) -> ResponseGiven:
+    text = answer.response if answer else ""
+    parts = format_answer(text, turn.channel, context, kind.value)
+    # The link opens the status page: it is sent, but kept in no conversation.
+    bare = format_answer(text, turn.channel, replace(context, status_url=""), kind.value)
     return ResponseGiven(
         message_id=MessageId(clock.new_id()),
         ticket_id=ticket.ticket_id,
         role=Role.AI if kind is OutboundKind.ANSWER else Role.SYSTEM,
         kind=kind,
         channel=turn.channel,
-        content=content or "\n\n".join(part.text for part in parts),
+        content=text or "\n\n".join(part.text for part in bare),
         parts=tuple(
             OutboundPart(clock.new_id(), part.text, part.html, part.subject) for part in parts
         ),

@@ -102,6 +102,17 @@ def test_a_form_gets_the_ticket_that_it_was_given() -> None:
     )
 
 
+def test_the_link_to_the_status_page_is_sent_but_kept_in_no_conversation() -> None:
+    claimed = turn(form("What does it cost?"), side=Side.CLAIMED)
+    staged = answer(
+        response="", escalation=Escalation(EscalationReason.PRICING_INQUIRY, Urgency.NORMAL)
+    )
+    response = of_type(decide_answer(State(), claimed, staged, LIMITS, clock()), ResponseGiven)
+    assert "token=" in response.parts[0].text
+    assert "token=" not in response.content
+    assert response.content
+
+
 def test_a_second_form_opens_its_own_ticket_in_the_same_conversation() -> None:
     first = turn(form("What does it cost?"), side=Side.CLAIMED)
     state = evolve_all(State(), decide_answer(State(), first, answer(), LIMITS, clock()), 1)

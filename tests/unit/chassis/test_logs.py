@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -14,15 +13,6 @@ import chassis.database  # noqa: F401 - it takes row contents out of Postgres er
 from chassis import logs
 from fte.conversation.v1 import conversation_pb2
 from fte.identity.v1 import identity_service_pb2
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers, root.level = handlers, level
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
