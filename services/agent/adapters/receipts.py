@@ -4,52 +4,63 @@ They are hints like any other: a lost one comes again, because an open row asks 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 
+from chassis.errors import ServiceError
 from chassis.ledger import BATCH, Receipt
 from chassis.sidecar import Sidecar
 from fte.conversation.v1 import receipts_pb2
 from services.agent.adapters.mapping import timestamp
 
 TOPIC = "fte.tickets.settled"
+MOST_WAITING = 10_000
+RETRY_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
 
 
 class ReceiptPublisher:
-    """Publishes receipts in the background, newest per row, up to 64 to an event."""
+    """Publishes receipts in the background, up to 64 to an event; a settled one replaces a stored one."""
 
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
-        self._waiting: asyncio.Queue[Receipt] = asyncio.Queue(maxsize=10_000)
+        self._waiting: dict[UUID, Receipt] = {}
+        self._arrived = asyncio.Event()
 
     def send(self, receipts: Iterable[Receipt]) -> None:
         """Queues receipts; when too many wait, the rest is left to the next question."""
         for receipt in receipts:
-            if self._waiting.full():
-                return
-            self._waiting.put_nowait(receipt)
+            older = self._waiting.get(receipt.row_id)
+            if len(self._waiting) < MOST_WAITING and not (older and older.settled):
+                self._waiting[receipt.row_id] = receipt
+        self._arrived.set()
 
     async def run(self) -> None:
         """Publishes until cancelled."""
         while True:
-            batch = [await self._waiting.get()]
-            while len(batch) < BATCH and not self._waiting.empty():
-                batch.append(self._waiting.get_nowait())
-            newest = {r.row_id: r for r in sorted(batch, key=lambda r: r.settled)}
-            event = receipts_pb2.ReceiptsIssued(
-                event_id=str(uuid4()),
-                occur_time=timestamp(datetime.now(UTC)),
-                rows=[_to_proto(receipt) for receipt in newest.values()],
-            )
-            try:
-                await self._sidecar.publish(TOPIC, event.SerializeToString())
-            except Exception as error:  # noqa: BLE001 - intake asks again
-                log.warning("receipts not published", rows=len(newest), error=str(error))
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                await self._publish([self._waiting.pop(r) for r in list(self._waiting)[:BATCH]])
+
+    async def _publish(self, receipts: Sequence[Receipt]) -> None:
+        event = receipts_pb2.ReceiptsIssued(
+            event_id=str(uuid4()),
+            occur_time=timestamp(datetime.now(UTC)),
+            rows=[_to_proto(receipt) for receipt in receipts],
+        )
+        try:
+            await self._sidecar.publish(TOPIC, event.SerializeToString())
+        except ServiceError as error:
+            # Intake asks again for an open row, but for a stored one only after a minute.
+            log.warning("receipts not published", rows=len(receipts), error=error.message)
+            await asyncio.sleep(RETRY_SECONDS)
+            for receipt in receipts:
+                self._waiting.setdefault(receipt.row_id, receipt)
 
 
 def _to_proto(receipt: Receipt) -> receipts_pb2.Receipt:

@@ -17,6 +17,7 @@ STATUS_OUTCOME = "recorded"
 BATCH = 64
 # As long as receipts of one moment need to meet in one event.
 GATHER_SECONDS = 0.005
+RETRY_SECONDS = 0.5
 _MOST_WAITING = 10_000
 
 log = structlog.get_logger(__name__)
@@ -89,5 +90,8 @@ class ReceiptPublisher:
         try:
             await self._sidecar.publish(topic, event.SerializeToString())
         except ServiceError as error:
-            # The owner's ledger drives its open rows again, and each is answered anew.
+            # The owner asks again for a row that is open, but for a stored one only after a minute.
             log.warning("receipts not published", topic=topic, rows=len(rows), error=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+            for row in rows:
+                self._waiting[topic].setdefault(row.row_id, row)

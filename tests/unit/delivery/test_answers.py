@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from chassis.errors import Unavailable
 from chassis.sidecar import Sidecar
 from fte.conversation.v1 import receipts_pb2 as receipts
+from services.delivery.adapters import answers
 from services.delivery.adapters.answers import DELIVERED, STATUSES_SETTLED, ReceiptPublisher
 from services.delivery.application.ports import Receipt
 from services.delivery.domain.intent import Channel, State
@@ -58,16 +59,21 @@ async def test_receipts_gather_and_the_newest_of_a_row_wins() -> None:
     assert (stored.state, stored.outcome) == (receipts.RECEIPT_STATE_STORED, "")
 
 
-async def test_a_lost_receipt_is_given_up() -> None:
+async def test_a_receipt_waits_while_the_broker_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "RETRY_SECONDS", 0.001)
     published = Published()
     publisher = ReceiptPublisher(cast("Sidecar", published))
+    row = uuid4()
     published.away = True
-    publisher.delivered([Receipt(uuid4(), State.SENT)])
-    await _run(publisher)
+    publisher.delivered([Receipt(row, State.SENT)])
+    running = asyncio.create_task(publisher.run())
+    await asyncio.sleep(0.02)
     published.away = False
-    publisher.delivered([Receipt(uuid4(), State.SENT)])
-    await _run(publisher)
-    assert [len(e.rows) for _, e in published.events] == [1]
+    async with asyncio.timeout(5):
+        while not published.events:  # noqa: ASYNC110 - polls a list
+            await asyncio.sleep(0.001)
+    running.cancel()
+    assert [UUID(one.row_id) for _, event in published.events for one in event.rows] == [row]
 
 
 _NEEDED = {
