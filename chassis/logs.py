@@ -77,6 +77,8 @@ def _masked(value: Any) -> Any:
             return [_masked(item) for item in value]
         case None | bool() | int() | float():
             return value
+        case Message():
+            return _masked(protobuf_fields(value))
         case _:
             # The renderer would print it by its text, unmasked.
             return mask_text(str(value))

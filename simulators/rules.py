@@ -46,9 +46,6 @@ class Action(StrEnum):
 
 
 ANSWERS: Final = frozenset({Action.STATUS, Action.CLOSE, Action.HANG, Action.SLOW})
-CALLBACKS: Final = frozenset(
-    {Action.LOSE_CALLBACK, Action.DUPLICATE_CALLBACK, Action.DELAY_CALLBACK}
-)
 _SECONDS: Final = {
     Action.HANG: 60.0,
     Action.SLOW: 5.0,

@@ -1,131 +1,33 @@
-"""Turns on real Postgres: the fence, the lease, the batch, the outbox, and row-level security."""
+"""Turns on real Postgres: the fence, the lease, the batch, the events and the outbox."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import asyncpg
-import pytest
-
-from chassis.database import Pool, open_pool
 from fte.agent.v1 import agent_service_pb2, customer_actor_pb2
-from fte.conversation.v1 import conversation_pb2
-from fte.intake.v1 import intake_service_pb2
-from services.agent.adapters.due_heads import PostgresDueHeads
 from services.agent.adapters.event_log import read_events
-from services.agent.adapters.inbound import InboundStore, Owned
-from services.agent.adapters.mapping import channel_to_proto, timestamp
-from services.agent.adapters.send_outcomes import SendOutcomes
-from services.agent.adapters.turns import Begun, Commit, Fence, Turns, TurnTimes
+from services.agent.adapters.turns import Begun, Commit
 from services.agent.application.runner import Head
 from services.agent.domain.conversation import State, evolve_all
 from services.agent.domain.decisions import BEGINS, TRIES
-from services.agent.domain.formatting import DEFAULT_LIMITS, Limits
 from services.agent.domain.turn import (
     Channel,
-    CustomerId,
     Escalation,
     EscalationReason,
     Side,
-    Turn,
     Urgency,
 )
-from tests.integration.postgres import Database
-from tests.unit.agent.turns import answer
-
-TIMES = TurnTimes(
-    quiet=timedelta(0),
-    burst=timedelta(0),
-    chat_cap=timedelta(seconds=60),
-    mail_cap=timedelta(seconds=60),
-    retry=timedelta(0),
+from tests.integration.agent_world import (
+    CUSTOMER,
+    Agent,
+    begin,
+    counts,
+    expire_lease,
+    fence,
+    limits,
+    message,
+    store,
 )
-CUSTOMER = CustomerId(UUID(int=42))
-
-
-def limits(channel: Channel) -> Limits:
-    return DEFAULT_LIMITS[channel]
-
-
-@dataclass(frozen=True)
-class Agent:
-    """The adapters under test over one database, with a superuser to look behind them."""
-
-    turns: Turns
-    inbound: InboundStore
-    heads: PostgresDueHeads
-    outcomes: SendOutcomes
-    turn_pool: Pool
-    look: "asyncpg.Connection[asyncpg.Record]"
-
-
-@pytest.fixture
-async def agent(database: Database) -> AsyncIterator[Agent]:
-    ledger = await open_pool(database.url("fte_agent"), 4, application="test")
-    turn = await open_pool(database.url("fte_turn"), 4, application="test")
-    look = await asyncpg.connect(database.superuser)
-    inbound = InboundStore(ledger, TIMES.quiet, TIMES.burst)
-    yield Agent(
-        Turns(turn, TIMES),
-        inbound,
-        PostgresDueHeads(ledger, inbound),
-        SendOutcomes(ledger, turn),
-        turn,
-        look,
-    )
-    await look.close()
-    await turn.close()
-    await ledger.close()
-
-
-def message(
-    body: str,
-    seq: int,
-    channel: Channel = Channel.WHATSAPP,
-    assurance: int = conversation_pb2.ASSURANCE_VERIFIED,
-    ticket: UUID | None = None,
-) -> intake_service_pb2.InboundMessage:
-    form = intake_service_pb2.WebFormFacts(
-        ticket_id=str(ticket), reference=f"FTE-{str(ticket)[-8:]}"
-    )
-    return intake_service_pb2.InboundMessage(
-        message_id=str(uuid4()),
-        handle_id=str(UUID(int=7)),
-        inbox_seq=seq,
-        channel=channel_to_proto(channel),
-        handle=conversation_pb2.Handle(type=conversation_pb2.HANDLE_TYPE_PHONE, value="+15550100"),
-        assurance=conversation_pb2.Assurance.ValueType(assurance),
-        accept_time=timestamp(datetime.now(UTC)),
-        body=body,
-        web_form=form if ticket else None,
-    )
-
-
-async def store(agent: Agent, *messages: intake_service_pb2.InboundMessage) -> None:
-    await agent.inbound.store([Owned(m, CUSTOMER) for m in messages])
-
-
-async def begin(agent: Agent, side: Side = Side.VERIFIED, runner: str = "agent-0/1") -> Turn:
-    begun = await agent.turns.begin(CUSTOMER, side, runner, None, limits)
-    assert isinstance(begun, Begun)
-    return begun.turn
-
-
-def fence(turn: Turn) -> Fence:
-    return Fence(turn.customer_id, turn.side, turn.turn_id, turn.version, turn.turn_no, turn.epoch)
-
-
-async def counts(agent: Agent) -> dict[str, int]:
-    tables = ("events", "conversations", "tickets", "outbox", "escalations", "metric_facts")
-    return {
-        table: await agent.look.fetchval(f"SELECT count(*) FROM agent.{table}") for table in tables
-    }
-
-
-async def expire_lease(agent: Agent) -> None:
-    await agent.look.execute("UPDATE agent.heads SET lease_time = now() - interval '1 s'")
+from tests.unit.agent.turns import answer
 
 
 async def test_a_turn_writes_conversation_ticket_answer_and_outbox_together(agent: Agent) -> None:
@@ -262,37 +164,6 @@ async def test_whoever_waits_without_a_due_time_is_made_due(agent: Agent) -> Non
     assert await agent.heads.due(10) == [Head(CUSTOMER, Side.VERIFIED)]
 
 
-async def test_a_claim_works_on_a_side_of_its_own_and_sees_nothing_of_the_verified_one(
-    agent: Agent,
-) -> None:
-    await store(agent, message("My secret matter", 1))
-    await agent.turns.commit_answer(fence(await begin(agent)), answer(), None, limits)
-    claim = message(
-        "Who am I?", 2, Channel.WEB_FORM, conversation_pb2.ASSURANCE_CLAIMED, UUID(int=99)
-    )
-    await store(agent, claim)
-    turn = await begin(agent, Side.CLAIMED)
-    assert (turn.history, turn.previous_channel, turn.ticket_id) == ((), None, None)
-    await agent.turns.commit_answer(fence(turn), answer(), None, limits)
-    assert await agent.look.fetchval("SELECT count(*) FROM agent.conversations") == 2
-    assert (
-        await agent.look.fetchval(
-            "SELECT side FROM agent.tickets WHERE ticket_id = $1", UUID(int=99)
-        )
-        == "claimed"
-    )
-
-
-async def test_two_forms_under_one_address_do_not_see_each_other(agent: Agent) -> None:
-    for seq, (body, ticket) in enumerate([("mine", 98), ("theirs", 99), ("theirs again", 99)], 1):
-        claimed = conversation_pb2.ASSURANCE_CLAIMED
-        await store(agent, message(body, seq, Channel.WEB_FORM, claimed, UUID(int=ticket)))
-        turn = await begin(agent, Side.CLAIMED)
-        await agent.turns.commit_answer(fence(turn), answer(), None, limits)
-    customer_lines = [line.content for line in turn.history if line.role == "customer"]
-    assert customer_lines == ["theirs"]
-
-
 async def test_the_state_is_the_fold_of_the_events(agent: Agent) -> None:
     state: State | None = None
     for number in range(3):
@@ -350,44 +221,6 @@ async def test_an_answer_shows_as_sent_when_its_last_part_is(agent: Agent) -> No
     await agent.look.execute("UPDATE agent.outbox SET state = 'settled', outcome = 'sent'")
     await agent.outcomes.sent([row_id], ["SM1"])
     assert await agent.look.fetchval(status) == "sent"
-
-
-async def test_the_turn_role_sees_one_side_of_one_customer(agent: Agent) -> None:
-    await store(agent, message("hello there", 1))
-    async with agent.turn_pool.acquire() as connection:
-        assert await connection.fetchval("SELECT count(*) FROM agent.messages") == 0
-        async with connection.transaction():
-            await connection.execute(
-                "SELECT set_config('fte.customer_id', $1, true), "
-                "set_config('fte.side', 'verified', true)",
-                str(CUSTOMER),
-            )
-            assert await connection.fetchval("SELECT count(*) FROM agent.messages") == 1
-        assert await connection.fetchval("SELECT count(*) FROM agent.messages") == 0
-        async with connection.transaction():
-            await connection.execute(
-                "SELECT set_config('fte.customer_id', $1, true), "
-                "set_config('fte.side', 'claimed', true)",
-                str(CUSTOMER),
-            )
-            assert await connection.fetchval("SELECT count(*) FROM agent.messages") == 0
-
-
-async def test_a_text_that_postgres_cannot_hold_is_stored_without_what_it_cannot(
-    agent: Agent,
-) -> None:
-    await store(agent, message("How do I reset\x00 my password?", 1))
-    turn = await begin(agent)
-    assert turn.batch[0].content == "How do I reset my password?"
-    assert await agent.turns.commit_answer(fence(turn), answer(), None, limits) is not None
-
-
-async def test_an_unreadable_message_goes_to_a_person_and_no_model(agent: Agent) -> None:
-    await agent.inbound.store_unreadable(Owned(message("anything", 1), CUSTOMER))
-    ended = await agent.turns.begin(CUSTOMER, Side.VERIFIED, "r/1", None, limits)
-    assert isinstance(ended, Commit)
-    assert await agent.look.fetchval("SELECT status FROM agent.tickets") == "escalated"
-    assert await agent.look.fetchval("SELECT count(*) FROM agent.dead_letters") == 1
 
 
 async def test_a_restart_answers_again_what_was_settled_just_before(agent: Agent) -> None:

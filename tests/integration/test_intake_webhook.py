@@ -13,7 +13,7 @@ from services.intake.adapters.http.webhooks import TwilioWebhooks
 from services.intake.adapters.inbox import PostgresInbox, ledgers
 from tests.integration.postgres import Database
 from tests.integration.test_intake_inbox import Topics
-from tests.unit.intake.test_intake_http import SID, TOKEN, URL, signed, webhook
+from tests.unit.intake.edge import SID, TOKEN, URL, signed, webhook
 
 
 @pytest.fixture

@@ -87,3 +87,20 @@ def test_fields_marked_personal_are_blank() -> None:
         handle=handle, assurance=conversation_pb2.ASSURANCE_CLAIMED, display_name="Ada"
     )
     assert logs.protobuf_fields(entry) == {"assurance": 2, "display_name": "[redacted]"}
+
+
+def test_a_message_that_is_logged_whole_shows_no_personal_field(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("test")
+    asked = identity_service_pb2.ResolveHandle(
+        handle=conversation_pb2.Handle(
+            type=conversation_pb2.HANDLE_TYPE_WHATSAPP_USER, value="canary-handle"
+        ),
+        assurance=conversation_pb2.ASSURANCE_CLAIMED,
+        display_name="Canary Name",
+    )
+    structlog.get_logger("test").info("asked", message=asked, several=[asked])
+    [line] = lines(capsys)
+    assert "anary" not in json.dumps(line)
+    assert line["message"]["assurance"] == conversation_pb2.ASSURANCE_CLAIMED
