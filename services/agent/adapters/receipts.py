@@ -35,7 +35,8 @@ class ReceiptPublisher:
         """Queues receipts; when too many wait, the rest is left to the next question."""
         for receipt in receipts:
             older = self._waiting.get(receipt.row_id)
-            if len(self._waiting) < MOST_WAITING and not (older and older.settled):
+            overtaken = older is not None and older.settled and not receipt.settled
+            if len(self._waiting) < MOST_WAITING and not overtaken:
                 self._waiting[receipt.row_id] = receipt
         self._arrived.set()
 
@@ -59,8 +60,10 @@ class ReceiptPublisher:
             # Intake asks again for an open row, but for a stored one only after a minute.
             log.warning("receipts not published", rows=len(receipts), error=error.message)
             await asyncio.sleep(RETRY_SECONDS)
-            for receipt in receipts:
-                self._waiting.setdefault(receipt.row_id, receipt)
+            # Put back under what came meanwhile.
+            newer = list(self._waiting.values())
+            self._waiting.clear()
+            self.send([*receipts, *newer])
 
 
 def _to_proto(receipt: Receipt) -> receipts_pb2.Receipt:

@@ -79,7 +79,10 @@ class ReceiptPublisher:
     def _add(self, topic: str, rows: Sequence[receipts.Receipt]) -> None:
         waiting = self._waiting[topic]
         for row in rows:
-            if len(waiting) < _MOST_WAITING:
+            # A stored receipt may have been read before the send that has settled the row meanwhile.
+            older = waiting.get(row.row_id)
+            overtaken = older is not None and _is_settled(older) and not _is_settled(row)
+            if len(waiting) < _MOST_WAITING and not overtaken:
                 waiting[row.row_id] = row
         if waiting:
             self._work.set()
@@ -93,5 +96,11 @@ class ReceiptPublisher:
             # The owner asks again for a row that is open, but for a stored one only after a minute.
             log.warning("receipts not published", topic=topic, rows=len(rows), error=str(error))
             await asyncio.sleep(RETRY_SECONDS)
-            for row in rows:
-                self._waiting[topic].setdefault(row.row_id, row)
+            # Put back under what came meanwhile.
+            newer = list(self._waiting[topic].values())
+            self._waiting[topic].clear()
+            self._add(topic, [*rows, *newer])
+
+
+def _is_settled(receipt: receipts.Receipt) -> bool:
+    return receipt.state == receipts.RECEIPT_STATE_SETTLED

@@ -59,6 +59,28 @@ async def test_receipts_gather_and_the_newest_of_a_row_wins() -> None:
     assert (stored.state, stored.outcome) == (receipts.RECEIPT_STATE_STORED, "")
 
 
+@pytest.mark.parametrize("away_first", [False, True])
+async def test_a_stored_receipt_never_overtakes_a_settled_one(
+    monkeypatch: pytest.MonkeyPatch, *, away_first: bool
+) -> None:
+    monkeypatch.setattr(answers, "RETRY_SECONDS", 0.01)
+    published = Published()
+    published.away = away_first
+    publisher = ReceiptPublisher(cast("Sidecar", published))
+    row = uuid4()
+    publisher.delivered([Receipt(row, State.SENT, "SM1")])
+    running = asyncio.create_task(publisher.run())
+    if away_first:
+        await asyncio.sleep(0.008)
+    publisher.delivered([Receipt(row, State.PENDING)])
+    published.away = False
+    async with asyncio.timeout(5):
+        while not published.events:  # noqa: ASYNC110 - polls a list
+            await asyncio.sleep(0.001)
+    running.cancel()
+    assert [one.outcome for _, event in published.events for one in event.rows] == ["sent"]
+
+
 async def test_a_receipt_waits_while_the_broker_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "RETRY_SECONDS", 0.001)
     published = Published()
