@@ -28,7 +28,7 @@ from fte.conversation.v1 import sensitivity_pb2 as fte_dot_conversation_dot_v1_d
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n fte/agent/v1/agent_service.proto\x12\x0c\x66te.agent.v1\x1a\x1b\x62uf/validate/validate.proto\x1a&fte/conversation/v1/conversation.proto\x1a%fte/conversation/v1/sensitivity.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"=\n\x14\x46\x65tchOutboundRequest\x12%\n\noutbox_ids\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x08\x01\x10@\"\x05r\x03\xb0\x01\x01\"H\n\x15\x46\x65tchOutboundResponse\x12/\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.fte.agent.v1.OutboundMessage\"\xad\x05\n\x0fOutboundMessage\x12\x1b\n\toutbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nmessage_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0f\x63onversation_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x39\n\x07\x63hannel\x18\x05 \x01(\x0e\x32\x1c.fte.conversation.v1.ChannelB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x19\n\x08send_seq\x18\x06 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x16\n\x05\x65poch\x18\x07 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x34\n\x04kind\x18\x08 \x01(\x0e\x32\x1a.fte.agent.v1.OutboundKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x36\n\trecipient\x18\t \x01(\x0b\x32\x1b.fte.conversation.v1.HandleB\x06\xbaH\x03\xc8\x01\x01\x12\x1d\n\x07subject\x18\n \x01(\tB\x0c\xbaH\x05r\x03\x18\xf2\x07\xe8\xc8\x18\x01\x12\x1d\n\x04text\x18\x0b \x01(\tB\x0f\xbaH\x08r\x06\x10\x01\x18\xa0\x9c\x01\xe8\xc8\x18\x01\x12\x1b\n\x04html\x18\x0c \x01(\tB\r\xbaH\x06r\x04\x18\xe0\xd4\x03\xe8\xc8\x18\x01\x12\x1b\n\tthread_id\x18\r \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12!\n\x0bin_reply_to\x18\x0e \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xe8\xc8\x18\x01\x12 \n\nreferences\x18\x0f \x03(\tB\x0c\xbaH\x05\x92\x01\x02\x10\x33\xe8\xc8\x18\x01\x12\x11\n\tlast_part\x18\x10 \x01(\x08\x12 \n\nstatus_url\x18\x11 \x01(\tB\x0c\xbaH\x05r\x03\x18\xf4\x03\xe8\xc8\x18\x02\x12!\n\x10ticket_reference\x18\x12 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12,\n\x08\x64ue_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"/\n\x10GetTicketRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"b\n\x11GetTicketResponse\x12$\n\x06ticket\x18\x01 \x01(\x0b\x32\x14.fte.agent.v1.Ticket\x12\'\n\x08messages\x18\x02 \x03(\x0b\x32\x15.fte.agent.v1.Message\"\xff\x01\n\x06Ticket\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x11\n\treference\x18\x02 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x10\n\x08priority\x18\x05 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x06 \x01(\t\x12\x15\n\x07subject\x18\x07 \x01(\tB\x04\xe8\xc8\x18\x01\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cresolve_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe5\x01\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x11\n\tdirection\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12-\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x15\n\x07\x63ontent\x18\x05 \x01(\tB\x04\xe8\xc8\x18\x01\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x64\x65livery_status\x18\x07 \x01(\t\x12\x15\n\x07speaker\x18\x08 \x01(\tB\x04\xe8\xc8\x18\x01\";\n\x16GetConversationRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"t\n\x17GetConversationResponse\x12\x30\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1a.fte.agent.v1.Conversation\x12\'\n\x08messages\x18\x02 \x03(\x0b\x32\x15.fte.agent.v1.Message\"\x97\x02\n\x0c\x43onversation\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x0c\n\x04side\x18\x03 \x01(\t\x12\x35\n\x0finitial_channel\x18\x04 \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x14\n\x0c\x65scalated_to\x18\x06 \x01(\t\x12\x18\n\x10\x63hannel_switches\x18\x07 \x01(\x05\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x06ticket\x18\t \x01(\x0b\x32\x14.fte.agent.v1.Ticket*\xa6\x01\n\x0cOutboundKind\x12\x1d\n\x19OUTBOUND_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14OUTBOUND_KIND_ANSWER\x10\x01\x12#\n\x1fOUTBOUND_KIND_ESCALATION_NOTICE\x10\x02\x12\x19\n\x15OUTBOUND_KIND_APOLOGY\x10\x03\x12\x1d\n\x19OUTBOUND_KIND_HUMAN_REPLY\x10\x04\x32\x96\x02\n\x0c\x41gentService\x12X\n\rFetchOutbound\x12\".fte.agent.v1.FetchOutboundRequest\x1a#.fte.agent.v1.FetchOutboundResponse\x12L\n\tGetTicket\x12\x1e.fte.agent.v1.GetTicketRequest\x1a\x1f.fte.agent.v1.GetTicketResponse\x12^\n\x0fGetConversation\x12$.fte.agent.v1.GetConversationRequest\x1a%.fte.agent.v1.GetConversationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n fte/agent/v1/agent_service.proto\x12\x0c\x66te.agent.v1\x1a\x1b\x62uf/validate/validate.proto\x1a&fte/conversation/v1/conversation.proto\x1a%fte/conversation/v1/sensitivity.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"=\n\x14\x46\x65tchOutboundRequest\x12%\n\noutbox_ids\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x08\x01\x10@\"\x05r\x03\xb0\x01\x01\"H\n\x15\x46\x65tchOutboundResponse\x12/\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.fte.agent.v1.OutboundMessage\"\xad\x05\n\x0fOutboundMessage\x12\x1b\n\toutbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nmessage_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0f\x63onversation_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x39\n\x07\x63hannel\x18\x05 \x01(\x0e\x32\x1c.fte.conversation.v1.ChannelB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x19\n\x08send_seq\x18\x06 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x16\n\x05\x65poch\x18\x07 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x34\n\x04kind\x18\x08 \x01(\x0e\x32\x1a.fte.agent.v1.OutboundKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x36\n\trecipient\x18\t \x01(\x0b\x32\x1b.fte.conversation.v1.HandleB\x06\xbaH\x03\xc8\x01\x01\x12\x1d\n\x07subject\x18\n \x01(\tB\x0c\xbaH\x05r\x03\x18\xf2\x07\xe8\xc8\x18\x01\x12\x1d\n\x04text\x18\x0b \x01(\tB\x0f\xbaH\x08r\x06\x10\x01\x18\xa0\x9c\x01\xe8\xc8\x18\x01\x12\x1b\n\x04html\x18\x0c \x01(\tB\r\xbaH\x06r\x04\x18\xe0\xd4\x03\xe8\xc8\x18\x01\x12\x1b\n\tthread_id\x18\r \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12!\n\x0bin_reply_to\x18\x0e \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xe8\xc8\x18\x01\x12 \n\nreferences\x18\x0f \x03(\tB\x0c\xbaH\x05\x92\x01\x02\x10\x33\xe8\xc8\x18\x01\x12\x11\n\tlast_part\x18\x10 \x01(\x08\x12 \n\nstatus_url\x18\x11 \x01(\tB\x0c\xbaH\x05r\x03\x18\xf4\x03\xe8\xc8\x18\x02\x12!\n\x10ticket_reference\x18\x12 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12,\n\x08\x64ue_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"/\n\x10GetTicketRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"b\n\x11GetTicketResponse\x12$\n\x06ticket\x18\x01 \x01(\x0b\x32\x14.fte.agent.v1.Ticket\x12\'\n\x08messages\x18\x02 \x03(\x0b\x32\x15.fte.agent.v1.Message\"\xff\x01\n\x06Ticket\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x11\n\treference\x18\x02 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x10\n\x08priority\x18\x05 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x06 \x01(\t\x12\x15\n\x07subject\x18\x07 \x01(\tB\x04\xe8\xc8\x18\x01\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cresolve_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe5\x01\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x11\n\tdirection\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12-\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x15\n\x07\x63ontent\x18\x05 \x01(\tB\x04\xe8\xc8\x18\x01\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x64\x65livery_status\x18\x07 \x01(\t\x12\x15\n\x07speaker\x18\x08 \x01(\tB\x04\xe8\xc8\x18\x01\";\n\x16GetConversationRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"t\n\x17GetConversationResponse\x12\x30\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1a.fte.agent.v1.Conversation\x12\'\n\x08messages\x18\x02 \x03(\x0b\x32\x15.fte.agent.v1.Message\"\xc0\x02\n\x0c\x43onversation\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x0c\n\x04side\x18\x03 \x01(\t\x12\x35\n\x0finitial_channel\x18\x04 \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x14\n\x0c\x65scalated_to\x18\x06 \x01(\t\x12\x18\n\x10\x63hannel_switches\x18\x07 \x01(\x05\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x06ticket\x18\t \x01(\x0b\x32\x14.fte.agent.v1.Ticket\x12\r\n\x05owner\x18\n \x01(\t\x12\x18\n\nowner_name\x18\x0b \x01(\tB\x04\xe8\xc8\x18\x01\"S\n\x0fTakeOverRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x06person\x18\x02 \x01(\tB\r\xbaH\x06r\x04\x10\x01\x18P\xe8\xc8\x18\x01\"4\n\x10TakeOverResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x11\n\tcancelled\x18\x02 \x01(\x05\"\x8c\x01\n\x0cReplyRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x06person\x18\x02 \x01(\tB\r\xbaH\x06r\x04\x10\x01\x18P\xe8\xc8\x18\x01\x12\x1c\n\x04text\x18\x03 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x90N\xe8\xc8\x18\x01\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"#\n\rReplyResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"o\n\x0fHandBackRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x06person\x18\x02 \x01(\tB\r\xbaH\x06r\x04\x10\x01\x18P\xe8\xc8\x18\x01\x12\x1a\n\x04note\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xd0\x0f\xe8\xc8\x18\x01\"!\n\x10HandBackResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\"\xa1\x02\n\nDeadLetter\x12\x16\n\x0e\x64\x65\x61\x64_letter_id\x18\x01 \x01(\t\x12\x13\n\x0bmessage_ids\x18\x02 \x03(\t\x12\x11\n\tticket_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x04 \x01(\t\x12-\n\x07\x63hannel\x18\x05 \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\x05\x12\r\n\x05state\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nclose_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x16ListDeadLettersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x16\n\x0einclude_closed\x18\x03 \x01(\x08\"b\n\x17ListDeadLettersResponse\x12.\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x18.fte.agent.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x14GetDeadLetterRequest\x12 \n\x0e\x64\x65\x61\x64_letter_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"o\n\x15GetDeadLetterResponse\x12-\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32\x18.fte.agent.v1.DeadLetter\x12\'\n\x08messages\x18\x02 \x03(\x0b\x32\x15.fte.agent.v1.Message\"R\n\x17ReplayDeadLetterRequest\x12 \n\x0e\x64\x65\x61\x64_letter_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\",\n\x18ReplayDeadLetterResponse\x12\x10\n\x08messages\x18\x01 \x01(\x05\"P\n\x15\x44ropDeadLetterRequest\x12 \n\x0e\x64\x65\x61\x64_letter_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"\x18\n\x16\x44ropDeadLetterResponse\"I\n\x0eSendCorrection\x12\x1b\n\toutbox_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x07outcome\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \"T\n\x13\x43orrectSendsRequest\x12=\n\x0b\x63orrections\x18\x01 \x03(\x0b\x32\x1c.fte.agent.v1.SendCorrectionB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@\"\x16\n\x14\x43orrectSendsResponse*\xa6\x01\n\x0cOutboundKind\x12\x1d\n\x19OUTBOUND_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14OUTBOUND_KIND_ANSWER\x10\x01\x12#\n\x1fOUTBOUND_KIND_ESCALATION_NOTICE\x10\x02\x12\x19\n\x15OUTBOUND_KIND_APOLOGY\x10\x03\x12\x1d\n\x19OUTBOUND_KIND_HUMAN_REPLY\x10\x04\x32\xbf\x07\n\x0c\x41gentService\x12X\n\rFetchOutbound\x12\".fte.agent.v1.FetchOutboundRequest\x1a#.fte.agent.v1.FetchOutboundResponse\x12L\n\tGetTicket\x12\x1e.fte.agent.v1.GetTicketRequest\x1a\x1f.fte.agent.v1.GetTicketResponse\x12^\n\x0fGetConversation\x12$.fte.agent.v1.GetConversationRequest\x1a%.fte.agent.v1.GetConversationResponse\x12I\n\x08TakeOver\x12\x1d.fte.agent.v1.TakeOverRequest\x1a\x1e.fte.agent.v1.TakeOverResponse\x12@\n\x05Reply\x12\x1a.fte.agent.v1.ReplyRequest\x1a\x1b.fte.agent.v1.ReplyResponse\x12I\n\x08HandBack\x12\x1d.fte.agent.v1.HandBackRequest\x1a\x1e.fte.agent.v1.HandBackResponse\x12^\n\x0fListDeadLetters\x12$.fte.agent.v1.ListDeadLettersRequest\x1a%.fte.agent.v1.ListDeadLettersResponse\x12X\n\rGetDeadLetter\x12\".fte.agent.v1.GetDeadLetterRequest\x1a#.fte.agent.v1.GetDeadLetterResponse\x12\x61\n\x10ReplayDeadLetter\x12%.fte.agent.v1.ReplayDeadLetterRequest\x1a&.fte.agent.v1.ReplayDeadLetterResponse\x12[\n\x0e\x44ropDeadLetter\x12#.fte.agent.v1.DropDeadLetterRequest\x1a$.fte.agent.v1.DropDeadLetterResponse\x12U\n\x0c\x43orrectSends\x12!.fte.agent.v1.CorrectSendsRequest\x1a\".fte.agent.v1.CorrectSendsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -83,8 +83,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGE'].fields_by_name['speaker']._serialized_options = b'\350\310\030\001'
   _globals['_GETCONVERSATIONREQUEST'].fields_by_name['conversation_id']._loaded_options = None
   _globals['_GETCONVERSATIONREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_OUTBOUNDKIND']._serialized_start=2117
-  _globals['_OUTBOUNDKIND']._serialized_end=2283
+  _globals['_CONVERSATION'].fields_by_name['owner_name']._loaded_options = None
+  _globals['_CONVERSATION'].fields_by_name['owner_name']._serialized_options = b'\350\310\030\001'
+  _globals['_TAKEOVERREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_TAKEOVERREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_TAKEOVERREQUEST'].fields_by_name['person']._loaded_options = None
+  _globals['_TAKEOVERREQUEST'].fields_by_name['person']._serialized_options = b'\272H\006r\004\020\001\030P\350\310\030\001'
+  _globals['_REPLYREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_REPLYREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_REPLYREQUEST'].fields_by_name['person']._loaded_options = None
+  _globals['_REPLYREQUEST'].fields_by_name['person']._serialized_options = b'\272H\006r\004\020\001\030P\350\310\030\001'
+  _globals['_REPLYREQUEST'].fields_by_name['text']._loaded_options = None
+  _globals['_REPLYREQUEST'].fields_by_name['text']._serialized_options = b'\272H\007r\005\020\001\030\220N\350\310\030\001'
+  _globals['_REPLYREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_REPLYREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_HANDBACKREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_HANDBACKREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_HANDBACKREQUEST'].fields_by_name['person']._loaded_options = None
+  _globals['_HANDBACKREQUEST'].fields_by_name['person']._serialized_options = b'\272H\006r\004\020\001\030P\350\310\030\001'
+  _globals['_HANDBACKREQUEST'].fields_by_name['note']._loaded_options = None
+  _globals['_HANDBACKREQUEST'].fields_by_name['note']._serialized_options = b'\272H\005r\003\030\320\017\350\310\030\001'
+  _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
+  _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_GETDEADLETTERREQUEST'].fields_by_name['dead_letter_id']._loaded_options = None
+  _globals['_GETDEADLETTERREQUEST'].fields_by_name['dead_letter_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_REPLAYDEADLETTERREQUEST'].fields_by_name['dead_letter_id']._loaded_options = None
+  _globals['_REPLAYDEADLETTERREQUEST'].fields_by_name['dead_letter_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_DROPDEADLETTERREQUEST'].fields_by_name['dead_letter_id']._loaded_options = None
+  _globals['_DROPDEADLETTERREQUEST'].fields_by_name['dead_letter_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_SENDCORRECTION'].fields_by_name['outbox_id']._loaded_options = None
+  _globals['_SENDCORRECTION'].fields_by_name['outbox_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_SENDCORRECTION'].fields_by_name['outcome']._loaded_options = None
+  _globals['_SENDCORRECTION'].fields_by_name['outcome']._serialized_options = b'\272H\006r\004\020\001\030 '
+  _globals['_CORRECTSENDSREQUEST'].fields_by_name['corrections']._loaded_options = None
+  _globals['_CORRECTSENDSREQUEST'].fields_by_name['corrections']._serialized_options = b'\272H\007\222\001\004\010\001\020@'
+  _globals['_OUTBOUNDKIND']._serialized_start=3722
+  _globals['_OUTBOUNDKIND']._serialized_end=3888
   _globals['_FETCHOUTBOUNDREQUEST']._serialized_start=191
   _globals['_FETCHOUTBOUNDREQUEST']._serialized_end=252
   _globals['_FETCHOUTBOUNDRESPONSE']._serialized_start=254
@@ -104,7 +140,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCONVERSATIONRESPONSE']._serialized_start=1716
   _globals['_GETCONVERSATIONRESPONSE']._serialized_end=1832
   _globals['_CONVERSATION']._serialized_start=1835
-  _globals['_CONVERSATION']._serialized_end=2114
-  _globals['_AGENTSERVICE']._serialized_start=2286
-  _globals['_AGENTSERVICE']._serialized_end=2564
+  _globals['_CONVERSATION']._serialized_end=2155
+  _globals['_TAKEOVERREQUEST']._serialized_start=2157
+  _globals['_TAKEOVERREQUEST']._serialized_end=2240
+  _globals['_TAKEOVERRESPONSE']._serialized_start=2242
+  _globals['_TAKEOVERRESPONSE']._serialized_end=2294
+  _globals['_REPLYREQUEST']._serialized_start=2297
+  _globals['_REPLYREQUEST']._serialized_end=2437
+  _globals['_REPLYRESPONSE']._serialized_start=2439
+  _globals['_REPLYRESPONSE']._serialized_end=2474
+  _globals['_HANDBACKREQUEST']._serialized_start=2476
+  _globals['_HANDBACKREQUEST']._serialized_end=2587
+  _globals['_HANDBACKRESPONSE']._serialized_start=2589
+  _globals['_HANDBACKRESPONSE']._serialized_end=2622
+  _globals['_DEADLETTER']._serialized_start=2625
+  _globals['_DEADLETTER']._serialized_end=2914
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=2916
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=3025
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=3027
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=3125
+  _globals['_GETDEADLETTERREQUEST']._serialized_start=3127
+  _globals['_GETDEADLETTERREQUEST']._serialized_end=3183
+  _globals['_GETDEADLETTERRESPONSE']._serialized_start=3185
+  _globals['_GETDEADLETTERRESPONSE']._serialized_end=3296
+  _globals['_REPLAYDEADLETTERREQUEST']._serialized_start=3298
+  _globals['_REPLAYDEADLETTERREQUEST']._serialized_end=3380
+  _globals['_REPLAYDEADLETTERRESPONSE']._serialized_start=3382
+  _globals['_REPLAYDEADLETTERRESPONSE']._serialized_end=3426
+  _globals['_DROPDEADLETTERREQUEST']._serialized_start=3428
+  _globals['_DROPDEADLETTERREQUEST']._serialized_end=3508
+  _globals['_DROPDEADLETTERRESPONSE']._serialized_start=3510
+  _globals['_DROPDEADLETTERRESPONSE']._serialized_end=3534
+  _globals['_SENDCORRECTION']._serialized_start=3536
+  _globals['_SENDCORRECTION']._serialized_end=3609
+  _globals['_CORRECTSENDSREQUEST']._serialized_start=3611
+  _globals['_CORRECTSENDSREQUEST']._serialized_end=3695
+  _globals['_CORRECTSENDSRESPONSE']._serialized_start=3697
+  _globals['_CORRECTSENDSRESPONSE']._serialized_end=3719
+  _globals['_AGENTSERVICE']._serialized_start=3891
+  _globals['_AGENTSERVICE']._serialized_end=4850
 # @@protoc_insertion_point(module_scope)

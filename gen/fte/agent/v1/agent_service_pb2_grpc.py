@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AgentServiceStub:
-    """AgentService shows conversations and hands out what is to be sent.
+    """AgentService shows conversations, hands out what is to be sent, and lets a person take a conversation over.
     """
 
     def __init__(self, channel):
@@ -50,10 +50,50 @@ class AgentServiceStub:
                 request_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.GetConversationRequest.SerializeToString,
                 response_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.GetConversationResponse.FromString,
                 _registered_method=True)
+        self.TakeOver = channel.unary_unary(
+                '/fte.agent.v1.AgentService/TakeOver',
+                request_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.TakeOverRequest.SerializeToString,
+                response_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.TakeOverResponse.FromString,
+                _registered_method=True)
+        self.Reply = channel.unary_unary(
+                '/fte.agent.v1.AgentService/Reply',
+                request_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.ReplyRequest.SerializeToString,
+                response_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.ReplyResponse.FromString,
+                _registered_method=True)
+        self.HandBack = channel.unary_unary(
+                '/fte.agent.v1.AgentService/HandBack',
+                request_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.HandBackRequest.SerializeToString,
+                response_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.HandBackResponse.FromString,
+                _registered_method=True)
+        self.ListDeadLetters = channel.unary_unary(
+                '/fte.agent.v1.AgentService/ListDeadLetters',
+                request_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.ListDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.GetDeadLetter = channel.unary_unary(
+                '/fte.agent.v1.AgentService/GetDeadLetter',
+                request_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.GetDeadLetterRequest.SerializeToString,
+                response_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.GetDeadLetterResponse.FromString,
+                _registered_method=True)
+        self.ReplayDeadLetter = channel.unary_unary(
+                '/fte.agent.v1.AgentService/ReplayDeadLetter',
+                request_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.ReplayDeadLetterRequest.SerializeToString,
+                response_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.ReplayDeadLetterResponse.FromString,
+                _registered_method=True)
+        self.DropDeadLetter = channel.unary_unary(
+                '/fte.agent.v1.AgentService/DropDeadLetter',
+                request_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.DropDeadLetterRequest.SerializeToString,
+                response_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.DropDeadLetterResponse.FromString,
+                _registered_method=True)
+        self.CorrectSends = channel.unary_unary(
+                '/fte.agent.v1.AgentService/CorrectSends',
+                request_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.CorrectSendsRequest.SerializeToString,
+                response_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.CorrectSendsResponse.FromString,
+                _registered_method=True)
 
 
 class AgentServiceServicer:
-    """AgentService shows conversations and hands out what is to be sent.
+    """AgentService shows conversations, hands out what is to be sent, and lets a person take a conversation over.
     """
 
     def FetchOutbound(self, request, context):
@@ -77,6 +117,63 @@ class AgentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TakeOver(self, request, context):
+        """TakeOver gives a conversation to a person. Once it has returned, no send of the AI can start in it until HandBack.
+        It waits for sends under way; UNAVAILABLE means that one may still end: call again. CONFLICT if another has it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Reply(self, request, context):
+        """Reply sends a person's words on the customer's channel; REFUSED unless this person has the conversation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HandBack(self, request, context):
+        """HandBack gives a conversation back to the AI with a note that it reads; REFUSED unless this person has it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeadLetters(self, request, context):
+        """ListDeadLetters returns batches that could not be processed, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDeadLetter(self, request, context):
+        """GetDeadLetter returns one dead letter with the messages it stands for; NOT_FOUND if there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayDeadLetter(self, request, context):
+        """ReplayDeadLetter makes the messages of an open dead letter due again; REFUSED if it is not open.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropDeadLetter(self, request, context):
+        """DropDeadLetter closes an open dead letter without another try; REFUSED if it is not open.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CorrectSends(self, request, context):
+        """CorrectSends takes back outcomes of sends that the agent already closed as sent; repeats change nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AgentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +192,46 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     request_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.GetConversationRequest.FromString,
                     response_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.GetConversationResponse.SerializeToString,
             ),
+            'TakeOver': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeOver,
+                    request_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.TakeOverRequest.FromString,
+                    response_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.TakeOverResponse.SerializeToString,
+            ),
+            'Reply': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reply,
+                    request_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.ReplyRequest.FromString,
+                    response_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.ReplyResponse.SerializeToString,
+            ),
+            'HandBack': grpc.unary_unary_rpc_method_handler(
+                    servicer.HandBack,
+                    request_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.HandBackRequest.FromString,
+                    response_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.HandBackResponse.SerializeToString,
+            ),
+            'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadLetters,
+                    request_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'GetDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDeadLetter,
+                    request_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.GetDeadLetterRequest.FromString,
+                    response_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.GetDeadLetterResponse.SerializeToString,
+            ),
+            'ReplayDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayDeadLetter,
+                    request_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.ReplayDeadLetterRequest.FromString,
+                    response_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.ReplayDeadLetterResponse.SerializeToString,
+            ),
+            'DropDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropDeadLetter,
+                    request_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.DropDeadLetterRequest.FromString,
+                    response_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.DropDeadLetterResponse.SerializeToString,
+            ),
+            'CorrectSends': grpc.unary_unary_rpc_method_handler(
+                    servicer.CorrectSends,
+                    request_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.CorrectSendsRequest.FromString,
+                    response_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.CorrectSendsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'fte.agent.v1.AgentService', rpc_method_handlers)
@@ -104,7 +241,7 @@ def add_AgentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AgentService:
-    """AgentService shows conversations and hands out what is to be sent.
+    """AgentService shows conversations, hands out what is to be sent, and lets a person take a conversation over.
     """
 
     @staticmethod
@@ -178,6 +315,222 @@ class AgentService:
             '/fte.agent.v1.AgentService/GetConversation',
             fte_dot_agent_dot_v1_dot_agent__service__pb2.GetConversationRequest.SerializeToString,
             fte_dot_agent_dot_v1_dot_agent__service__pb2.GetConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakeOver(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fte.agent.v1.AgentService/TakeOver',
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.TakeOverRequest.SerializeToString,
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.TakeOverResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reply(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fte.agent.v1.AgentService/Reply',
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.ReplyRequest.SerializeToString,
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.ReplyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HandBack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fte.agent.v1.AgentService/HandBack',
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.HandBackRequest.SerializeToString,
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.HandBackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fte.agent.v1.AgentService/ListDeadLetters',
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.ListDeadLettersRequest.SerializeToString,
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fte.agent.v1.AgentService/GetDeadLetter',
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.GetDeadLetterRequest.SerializeToString,
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.GetDeadLetterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fte.agent.v1.AgentService/ReplayDeadLetter',
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.ReplayDeadLetterRequest.SerializeToString,
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.ReplayDeadLetterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fte.agent.v1.AgentService/DropDeadLetter',
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.DropDeadLetterRequest.SerializeToString,
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.DropDeadLetterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CorrectSends(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fte.agent.v1.AgentService/CorrectSends',
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.CorrectSendsRequest.SerializeToString,
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.CorrectSendsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AgentServiceStub:
-    """AgentService shows conversations and hands out what is to be sent."""
+    """AgentService shows conversations, hands out what is to be sent, and lets a person take a conversation over."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -39,10 +39,28 @@ class AgentServiceStub:
     """GetTicket returns a ticket with the messages that its holder may see; NOT_FOUND if there is none."""
     GetConversation: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.GetConversationRequest, _agent_service_pb2.GetConversationResponse]
     """GetConversation returns a conversation with its messages; NOT_FOUND if there is none."""
+    TakeOver: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.TakeOverRequest, _agent_service_pb2.TakeOverResponse]
+    """TakeOver gives a conversation to a person. Once it has returned, no send of the AI can start in it until HandBack.
+    It waits for sends under way; UNAVAILABLE means that one may still end: call again. CONFLICT if another has it.
+    """
+    Reply: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.ReplyRequest, _agent_service_pb2.ReplyResponse]
+    """Reply sends a person's words on the customer's channel; REFUSED unless this person has the conversation."""
+    HandBack: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.HandBackRequest, _agent_service_pb2.HandBackResponse]
+    """HandBack gives a conversation back to the AI with a note that it reads; REFUSED unless this person has it."""
+    ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.ListDeadLettersRequest, _agent_service_pb2.ListDeadLettersResponse]
+    """ListDeadLetters returns batches that could not be processed, oldest first."""
+    GetDeadLetter: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.GetDeadLetterRequest, _agent_service_pb2.GetDeadLetterResponse]
+    """GetDeadLetter returns one dead letter with the messages it stands for; NOT_FOUND if there is none."""
+    ReplayDeadLetter: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.ReplayDeadLetterRequest, _agent_service_pb2.ReplayDeadLetterResponse]
+    """ReplayDeadLetter makes the messages of an open dead letter due again; REFUSED if it is not open."""
+    DropDeadLetter: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.DropDeadLetterRequest, _agent_service_pb2.DropDeadLetterResponse]
+    """DropDeadLetter closes an open dead letter without another try; REFUSED if it is not open."""
+    CorrectSends: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.CorrectSendsRequest, _agent_service_pb2.CorrectSendsResponse]
+    """CorrectSends takes back outcomes of sends that the agent already closed as sent; repeats change nothing."""
 
 @_typing.type_check_only
 class AgentServiceAsyncStub(AgentServiceStub):
-    """AgentService shows conversations and hands out what is to be sent."""
+    """AgentService shows conversations, hands out what is to be sent, and lets a person take a conversation over."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     FetchOutbound: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.FetchOutboundRequest, _agent_service_pb2.FetchOutboundResponse]  # type: ignore[assignment]
@@ -51,9 +69,27 @@ class AgentServiceAsyncStub(AgentServiceStub):
     """GetTicket returns a ticket with the messages that its holder may see; NOT_FOUND if there is none."""
     GetConversation: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.GetConversationRequest, _agent_service_pb2.GetConversationResponse]  # type: ignore[assignment]
     """GetConversation returns a conversation with its messages; NOT_FOUND if there is none."""
+    TakeOver: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.TakeOverRequest, _agent_service_pb2.TakeOverResponse]  # type: ignore[assignment]
+    """TakeOver gives a conversation to a person. Once it has returned, no send of the AI can start in it until HandBack.
+    It waits for sends under way; UNAVAILABLE means that one may still end: call again. CONFLICT if another has it.
+    """
+    Reply: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.ReplyRequest, _agent_service_pb2.ReplyResponse]  # type: ignore[assignment]
+    """Reply sends a person's words on the customer's channel; REFUSED unless this person has the conversation."""
+    HandBack: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.HandBackRequest, _agent_service_pb2.HandBackResponse]  # type: ignore[assignment]
+    """HandBack gives a conversation back to the AI with a note that it reads; REFUSED unless this person has it."""
+    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.ListDeadLettersRequest, _agent_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
+    """ListDeadLetters returns batches that could not be processed, oldest first."""
+    GetDeadLetter: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.GetDeadLetterRequest, _agent_service_pb2.GetDeadLetterResponse]  # type: ignore[assignment]
+    """GetDeadLetter returns one dead letter with the messages it stands for; NOT_FOUND if there is none."""
+    ReplayDeadLetter: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.ReplayDeadLetterRequest, _agent_service_pb2.ReplayDeadLetterResponse]  # type: ignore[assignment]
+    """ReplayDeadLetter makes the messages of an open dead letter due again; REFUSED if it is not open."""
+    DropDeadLetter: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.DropDeadLetterRequest, _agent_service_pb2.DropDeadLetterResponse]  # type: ignore[assignment]
+    """DropDeadLetter closes an open dead letter without another try; REFUSED if it is not open."""
+    CorrectSends: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.CorrectSendsRequest, _agent_service_pb2.CorrectSendsResponse]  # type: ignore[assignment]
+    """CorrectSends takes back outcomes of sends that the agent already closed as sent; repeats change nothing."""
 
 class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
-    """AgentService shows conversations and hands out what is to be sent."""
+    """AgentService shows conversations, hands out what is to be sent, and lets a person take a conversation over."""
 
     @_abc_1.abstractmethod
     def FetchOutbound(
@@ -78,5 +114,71 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_agent_service_pb2.GetConversationResponse, _abc.Awaitable[_agent_service_pb2.GetConversationResponse]]:
         """GetConversation returns a conversation with its messages; NOT_FOUND if there is none."""
+
+    @_abc_1.abstractmethod
+    def TakeOver(
+        self,
+        request: _agent_service_pb2.TakeOverRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agent_service_pb2.TakeOverResponse, _abc.Awaitable[_agent_service_pb2.TakeOverResponse]]:
+        """TakeOver gives a conversation to a person. Once it has returned, no send of the AI can start in it until HandBack.
+        It waits for sends under way; UNAVAILABLE means that one may still end: call again. CONFLICT if another has it.
+        """
+
+    @_abc_1.abstractmethod
+    def Reply(
+        self,
+        request: _agent_service_pb2.ReplyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agent_service_pb2.ReplyResponse, _abc.Awaitable[_agent_service_pb2.ReplyResponse]]:
+        """Reply sends a person's words on the customer's channel; REFUSED unless this person has the conversation."""
+
+    @_abc_1.abstractmethod
+    def HandBack(
+        self,
+        request: _agent_service_pb2.HandBackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agent_service_pb2.HandBackResponse, _abc.Awaitable[_agent_service_pb2.HandBackResponse]]:
+        """HandBack gives a conversation back to the AI with a note that it reads; REFUSED unless this person has it."""
+
+    @_abc_1.abstractmethod
+    def ListDeadLetters(
+        self,
+        request: _agent_service_pb2.ListDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agent_service_pb2.ListDeadLettersResponse, _abc.Awaitable[_agent_service_pb2.ListDeadLettersResponse]]:
+        """ListDeadLetters returns batches that could not be processed, oldest first."""
+
+    @_abc_1.abstractmethod
+    def GetDeadLetter(
+        self,
+        request: _agent_service_pb2.GetDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agent_service_pb2.GetDeadLetterResponse, _abc.Awaitable[_agent_service_pb2.GetDeadLetterResponse]]:
+        """GetDeadLetter returns one dead letter with the messages it stands for; NOT_FOUND if there is none."""
+
+    @_abc_1.abstractmethod
+    def ReplayDeadLetter(
+        self,
+        request: _agent_service_pb2.ReplayDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agent_service_pb2.ReplayDeadLetterResponse, _abc.Awaitable[_agent_service_pb2.ReplayDeadLetterResponse]]:
+        """ReplayDeadLetter makes the messages of an open dead letter due again; REFUSED if it is not open."""
+
+    @_abc_1.abstractmethod
+    def DropDeadLetter(
+        self,
+        request: _agent_service_pb2.DropDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agent_service_pb2.DropDeadLetterResponse, _abc.Awaitable[_agent_service_pb2.DropDeadLetterResponse]]:
+        """DropDeadLetter closes an open dead letter without another try; REFUSED if it is not open."""
+
+    @_abc_1.abstractmethod
+    def CorrectSends(
+        self,
+        request: _agent_service_pb2.CorrectSendsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agent_service_pb2.CorrectSendsResponse, _abc.Awaitable[_agent_service_pb2.CorrectSendsResponse]]:
+        """CorrectSends takes back outcomes of sends that the agent already closed as sent; repeats change nothing."""
 
 def add_AgentServiceServicer_to_server(servicer: AgentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

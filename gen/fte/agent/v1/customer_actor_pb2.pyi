@@ -9,6 +9,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +20,38 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _OwnershipRefusal:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OwnershipRefusalEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OwnershipRefusal.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OWNERSHIP_REFUSAL_UNSPECIFIED: _OwnershipRefusal.ValueType  # 0
+    """OWNERSHIP_REFUSAL_UNSPECIFIED is never sent."""
+    OWNERSHIP_REFUSAL_OWNED_BY_ANOTHER: _OwnershipRefusal.ValueType  # 1
+    """OWNERSHIP_REFUSAL_OWNED_BY_ANOTHER means that another person has it."""
+    OWNERSHIP_REFUSAL_NOT_OWNED: _OwnershipRefusal.ValueType  # 2
+    """OWNERSHIP_REFUSAL_NOT_OWNED means that this person does not have it."""
+    OWNERSHIP_REFUSAL_NOBODY_WROTE: _OwnershipRefusal.ValueType  # 3
+    """OWNERSHIP_REFUSAL_NOBODY_WROTE means that there is no message to reply to."""
+    OWNERSHIP_REFUSAL_REQUEST_ID_USED: _OwnershipRefusal.ValueType  # 4
+    """OWNERSHIP_REFUSAL_REQUEST_ID_USED means that the request id came with another text before."""
+
+class OwnershipRefusal(_OwnershipRefusal, metaclass=_OwnershipRefusalEnumTypeWrapper):
+    """OwnershipRefusal says why a person may not do that."""
+
+OWNERSHIP_REFUSAL_UNSPECIFIED: OwnershipRefusal.ValueType  # 0
+"""OWNERSHIP_REFUSAL_UNSPECIFIED is never sent."""
+OWNERSHIP_REFUSAL_OWNED_BY_ANOTHER: OwnershipRefusal.ValueType  # 1
+"""OWNERSHIP_REFUSAL_OWNED_BY_ANOTHER means that another person has it."""
+OWNERSHIP_REFUSAL_NOT_OWNED: OwnershipRefusal.ValueType  # 2
+"""OWNERSHIP_REFUSAL_NOT_OWNED means that this person does not have it."""
+OWNERSHIP_REFUSAL_NOBODY_WROTE: OwnershipRefusal.ValueType  # 3
+"""OWNERSHIP_REFUSAL_NOBODY_WROTE means that there is no message to reply to."""
+OWNERSHIP_REFUSAL_REQUEST_ID_USED: OwnershipRefusal.ValueType  # 4
+"""OWNERSHIP_REFUSAL_REQUEST_ID_USED means that the request id came with another text before."""
+Global___OwnershipRefusal: _TypeAlias = OwnershipRefusal  # noqa: Y015
 
 @_typing.final
 class ActorFailure(_message.Message):
@@ -679,6 +712,228 @@ class ReportResult(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 
 Global___ReportResult: _TypeAlias = ReportResult  # noqa: Y015
+
+@_typing.final
+class TakeOverTurn(_message.Message):
+    """TakeOverTurn asks the actor to give this side of the customer to a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    conversation_id: _builtins.str
+    """conversation_id is the conversation that the person has open, a UUID."""
+    person: _builtins.str
+    """person is the name that the customer sees."""
+    def __init__(
+        self,
+        *,
+        conversation_id: _builtins.str = ...,
+        person: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "person", b"person"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeOverTurn: _TypeAlias = TakeOverTurn  # noqa: Y015
+
+@_typing.final
+class TakeOverResult(_message.Message):
+    """TakeOverResult says under which epoch the person speaks, and which fences are to be raised before anybody is told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKEN_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    refusal: Global___OwnershipRefusal.ValueType
+    """refusal means that a rule forbids it."""
+    @_builtins.property
+    def taken(self) -> Global___TakenOver:
+        """taken means that the head is the person's."""
+
+    @_builtins.property
+    def failure(self) -> Global___ActorFailure:
+        """failure means that it could not be decided."""
+
+    def __init__(
+        self,
+        *,
+        taken: Global___TakenOver | None = ...,
+        refusal: Global___OwnershipRefusal.ValueType = ...,
+        failure: Global___ActorFailure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "refusal", b"refusal", "result", b"result", "taken", b"taken"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "refusal", b"refusal", "result", b"result", "taken", b"taken"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["taken", "refusal", "failure"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___TakeOverResult: _TypeAlias = TakeOverResult  # noqa: Y015
+
+@_typing.final
+class TakenOver(_message.Message):
+    """TakenOver names the new epoch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    FENCES_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.int
+    """epoch is the ownership epoch that began."""
+    @_builtins.property
+    def fences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """fences are the conversations in which no lower epoch may send, UUIDs."""
+
+    def __init__(
+        self,
+        *,
+        epoch: _builtins.int = ...,
+        fences: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "fences", b"fences"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakenOver: _TypeAlias = TakenOver  # noqa: Y015
+
+@_typing.final
+class HandBackTurn(_message.Message):
+    """HandBackTurn asks the actor to give this side back to the AI."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    conversation_id: _builtins.str
+    """conversation_id is the conversation, a UUID."""
+    person: _builtins.str
+    """person is the name under which it was taken over."""
+    note: _builtins.str
+    """note is read by the AI in its next turn."""
+    def __init__(
+        self,
+        *,
+        conversation_id: _builtins.str = ...,
+        person: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "note", b"note", "person", b"person"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandBackTurn: _TypeAlias = HandBackTurn  # noqa: Y015
+
+@_typing.final
+class HandBackResult(_message.Message):
+    """HandBackResult says under which epoch the AI speaks again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.int
+    """epoch is the ownership epoch that began."""
+    refusal: Global___OwnershipRefusal.ValueType
+    """refusal means that a rule forbids it."""
+    @_builtins.property
+    def failure(self) -> Global___ActorFailure:
+        """failure means that it could not be decided."""
+
+    def __init__(
+        self,
+        *,
+        epoch: _builtins.int = ...,
+        refusal: Global___OwnershipRefusal.ValueType = ...,
+        failure: Global___ActorFailure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "failure", b"failure", "refusal", b"refusal", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "failure", b"failure", "refusal", b"refusal", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["epoch", "refusal", "failure"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___HandBackResult: _TypeAlias = HandBackResult  # noqa: Y015
+
+@_typing.final
+class ReplyTurn(_message.Message):
+    """ReplyTurn asks the actor to send a person's words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    conversation_id: _builtins.str
+    """conversation_id is the conversation, a UUID."""
+    person: _builtins.str
+    """person is the name under which it was taken over."""
+    text: _builtins.str
+    """text is what the person wrote."""
+    request_id: _builtins.str
+    """request_id makes a repeat harmless, a UUID."""
+    def __init__(
+        self,
+        *,
+        conversation_id: _builtins.str = ...,
+        person: _builtins.str = ...,
+        text: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "person", b"person", "request_id", b"request_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplyTurn: _TypeAlias = ReplyTurn  # noqa: Y015
+
+@_typing.final
+class ReplyResult(_message.Message):
+    """ReplyResult names the reply."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    """message_id is the reply's message, a UUID."""
+    refusal: Global___OwnershipRefusal.ValueType
+    """refusal means that a rule forbids it."""
+    @_builtins.property
+    def failure(self) -> Global___ActorFailure:
+        """failure means that it could not be decided."""
+
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+        refusal: Global___OwnershipRefusal.ValueType = ...,
+        failure: Global___ActorFailure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "message_id", b"message_id", "refusal", b"refusal", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "message_id", b"message_id", "refusal", b"refusal", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["message_id", "refusal", "failure"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___ReplyResult: _TypeAlias = ReplyResult  # noqa: Y015
 
 @_typing.final
 class Snapshot(_message.Message):
