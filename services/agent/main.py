@@ -11,7 +11,7 @@ from chassis import logs
 from chassis.database import Pool, open_pool
 from chassis.events import EventReceiver
 from chassis.gathering import Gathering
-from chassis.ledger import Ledger, Receipt
+from chassis.ledger import Ledger, Receipt, Row
 from chassis.serve import Process
 from chassis.settings import load
 from chassis.sidecar import Sidecar
@@ -22,10 +22,11 @@ from fte.intake.v1 import intake_service_pb2_grpc
 from services.agent.adapters import delivered, incoming
 from services.agent.adapters.actor_hosting import host_actors
 from services.agent.adapters.channel_limits import ChannelLimits
-from services.agent.adapters.customer_actor import Desk
 from services.agent.adapters.customer_client import ActorClient
+from services.agent.adapters.delivery_fences import Fences, fence_ledger
 from services.agent.adapters.due_heads import PostgresDueHeads
 from services.agent.adapters.grpc_service import AgentService
+from services.agent.adapters.head_store import PostgresHeads
 from services.agent.adapters.history import TurnHistory
 from services.agent.adapters.inbound import InboundStore
 from services.agent.adapters.knowledge_base import PostgresKnowledgeBase, sync
@@ -34,10 +35,14 @@ from services.agent.adapters.language_model_openai import OpenAiModel
 from services.agent.adapters.publishing import announcement_ledger, fact_ledger, outbox_ledger
 from services.agent.adapters.receipts import ReceiptPublisher
 from services.agent.adapters.send_outcomes import SendOutcomes
-from services.agent.adapters.turns import Commit, Turns, TurnTimes
+from services.agent.application.customer import Desk
+from services.agent.application.heads import LedgerName
+from services.agent.application.ownership import Ownership
 from services.agent.application.prompting import load_prompts
 from services.agent.application.runner import Runner
+from services.agent.application.takeover import TakeOvers
 from services.agent.application.think import Thinker
+from services.agent.application.turns import Commit, Turns, TurnTimes
 from services.agent.settings import AgentSettings
 
 log = structlog.get_logger(__name__)
@@ -73,23 +78,31 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     outbox = outbox_ledger(pool, sidecar)
     announcements = announcement_ledger(pool, sidecar)
     facts = fact_ledger(pool, sidecar)
+    ledgers = {
+        LedgerName.OUTBOX: outbox,
+        LedgerName.ANNOUNCEMENTS: announcements,
+        LedgerName.FACTS: facts,
+    }
     receipts = ReceiptPublisher(sidecar)
 
     def committed(commit: Commit) -> None:
-        outbox.hint(commit.written.outbox)
-        announcements.hint(commit.written.announcements)
-        facts.hint(commit.written.facts)
+        for hint in commit.hints:
+            row = Row(hint.row_id, hint.topic, hint.group_id, hint.payload)
+            ledgers[hint.ledger].hint([row])
         receipts.send(
             Receipt(message_id, settled=True, outcome=outcome)
-            for message_id, outcome in commit.written.settled
+            for message_id, outcome in commit.settled
         )
 
     intake = intake_service_pb2_grpc.IntakeServiceStub(sidecar.service("intake"))
     identity = identity_service_pb2_grpc.IdentityServiceStub(sidecar.service("identity"))
     limits = ChannelLimits(intake)
     outcomes = SendOutcomes(pool, turn_pool)
-    desk = Desk(Turns(turn_pool, _times(settings)), outcomes, limits.of, committed)
+    heads, times = PostgresHeads(turn_pool), _times(settings)
+    desk = Desk(Turns(heads, times), Ownership(heads, times, limits.of), limits.of, committed)
     customers = ActorClient(sidecar)
+    fences = Fences(sidecar.service("delivery"))
+    take_overs = TakeOvers(customers, fences, settings.takeover_seconds)
     inbound = InboundStore(pool, settings.quiet, settings.burst)
     runner = Runner(
         # A fresh start of the same slot voids what its predecessor left open.
@@ -115,7 +128,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     name = agent_service_pb2.DESCRIPTOR.services_by_name["AgentService"].full_name
     process.serve(
         lambda server: agent_service_pb2_grpc.add_AgentServiceServicer_to_server(
-            AgentService(pool), server
+            AgentService(pool, customers, take_overs), server
         ),
         name,
     )
@@ -128,6 +141,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
         ("outbox", outbox),
         ("announcements", announcements),
         ("facts", facts),
+        ("fences", fence_ledger(pool, fences)),
     ):
         process.background(task_name, ledger.run)
 
@@ -138,8 +152,8 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     process.background("incoming", take_over)
     process.background("receipts", receipts.run)
     process.background("limits", limits.run)
-    token = settings.dapr_api_token.get_secret_value()
-    process.background("actors", lambda: host_actors(settings.dapr_grpc_port, token, desk))
+    port, token = settings.dapr_grpc_port, settings.dapr_api_token.get_secret_value()
+    process.background("actors", lambda: host_actors(port, token, desk, outcomes))
     process.background("runner", runner.run)
     process.check(
         ready={

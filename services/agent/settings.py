@@ -40,6 +40,13 @@ class AgentSettings(ServiceSettings):
         default=2.0, gt=0, description="wait after the first failed turn; doubles with each"
     )
 
+    takeover_seconds: float = Field(
+        default=40.0,
+        gt=0,
+        description="longest wait of a takeover for sends under way; more than FTE_ATTEMPT_SECONDS, after which "
+        "delivery lets none start",
+    )
+
     @property
     def quiet(self) -> timedelta:
         """The quiet moment as a duration."""

@@ -12,10 +12,12 @@ from chassis.database import Pool, open_pool
 from fte.conversation.v1 import conversation_pb2
 from fte.intake.v1 import intake_service_pb2
 from services.agent.adapters.due_heads import PostgresDueHeads
+from services.agent.adapters.head_store import PostgresHeads
 from services.agent.adapters.inbound import InboundStore, Owned
 from services.agent.adapters.mapping import channel_to_proto, timestamp
 from services.agent.adapters.send_outcomes import SendOutcomes
-from services.agent.adapters.turns import Begun, Fence, Turns, TurnTimes
+from services.agent.application.heads import LedgerName
+from services.agent.application.turns import Begun, Commit, Fence, Turns, TurnTimes
 from services.agent.domain.formatting import DEFAULT_LIMITS, Limits
 from services.agent.domain.turn import (
     Channel,
@@ -58,7 +60,7 @@ async def agent(database: Database) -> AsyncIterator[Agent]:
     look = await asyncpg.connect(database.superuser)
     inbound = InboundStore(ledger, TIMES.quiet, TIMES.burst)
     yield Agent(
-        Turns(turn, TIMES),
+        Turns(PostgresHeads(turn), TIMES),
         inbound,
         PostgresDueHeads(ledger, inbound),
         SendOutcomes(ledger, turn),
@@ -116,3 +118,8 @@ async def counts(agent: Agent) -> dict[str, int]:
 
 async def expire_lease(agent: Agent) -> None:
     await agent.look.execute("UPDATE agent.heads SET lease_time = now() - interval '1 s'")
+
+
+def outbox_rows(commit: Commit) -> list[UUID]:
+    """Returns the ids of what a commit is to send, in order."""
+    return [hint.row_id for hint in commit.hints if hint.ledger is LedgerName.OUTBOX]

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fte.conversation.v1 import conversation_pb2
 from services.agent.adapters.inbound import Owned
-from services.agent.adapters.turns import Commit
+from services.agent.application.turns import Commit
 from services.agent.domain.turn import (
     Channel,
     Side,

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from fte.agent.v1 import agent_service_pb2, customer_actor_pb2
 from services.agent.adapters.event_log import read_events
-from services.agent.adapters.turns import Begun, Commit
 from services.agent.application.runner import Head
+from services.agent.application.turns import Begun, Commit
 from services.agent.domain.conversation import State, evolve_all
 from services.agent.domain.decisions import BEGINS, TRIES
 from services.agent.domain.turn import (
@@ -25,6 +25,7 @@ from tests.integration.agent_world import (
     fence,
     limits,
     message,
+    outbox_rows,
     store,
 )
 from tests.unit.agent.turns import answer
@@ -41,7 +42,7 @@ async def test_a_turn_writes_conversation_ticket_answer_and_outbox_together(agen
         await agent.look.fetchval("SELECT content FROM agent.outbox WHERE send_seq = 1")
     )
     assert content.recipient.value == "+15550100"
-    assert commit.written.settled == [(turn.batch[0].message_id, "answered")]
+    assert commit.settled == ((turn.batch[0].message_id, "answered"),)
     assert await agent.heads.due(10) == []
 
 
@@ -196,7 +197,7 @@ async def test_a_failed_send_becomes_a_persons_task_once(agent: Agent) -> None:
     await store(agent, message("hello there", 1))
     commit = await agent.turns.commit_answer(fence(await begin(agent)), answer(), None, limits)
     assert commit is not None
-    row_id = commit.written.outbox[0].row_id
+    row_id = outbox_rows(commit)[0]
     report = customer_actor_pb2.ReportRequest(
         outcomes=[customer_actor_pb2.SendOutcome(outbox_id=str(row_id), outcome="needs_human")]
     )
@@ -214,7 +215,7 @@ async def test_an_answer_shows_as_sent_when_its_last_part_is(agent: Agent) -> No
     )
     commit = await agent.turns.commit_answer(fence(await begin(agent)), staged, None, limits)
     assert commit is not None
-    row_id = commit.written.outbox[0].row_id
+    row_id = outbox_rows(commit)[0]
     await agent.outcomes.sent([row_id], ["SM1"])
     status = "SELECT delivery_status FROM agent.messages WHERE direction = 'outbound'"
     assert await agent.look.fetchval(status) == "pending"

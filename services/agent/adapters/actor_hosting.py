@@ -6,7 +6,9 @@ import grpc
 from dapr.actor.runtime.grpc_host import ActorGrpcHost
 from dapr.clients.grpc._channel import create_aio_channel
 
-from services.agent.adapters.customer_actor import Base64Json, Customer, Desk, RawBytes
+from services.agent.adapters.customer_actor import Base64Json, Customer, RawBytes
+from services.agent.adapters.send_outcomes import SendOutcomes
+from services.agent.application.customer import Desk
 
 
 class _StreamToken(grpc.aio.StreamStreamClientInterceptor):
@@ -43,13 +45,13 @@ class _Host(ActorGrpcHost):
         self._channel = create_aio_channel(address, interceptors=interceptors)
 
 
-async def host_actors(port: int, token: str, desk: Desk) -> None:
+async def host_actors(port: int, token: str, desk: Desk, outcomes: SendOutcomes) -> None:
     """Hosts actors until cancelled; ends with an error when the sidecar stays away for more than a minute."""
     host = _Host(f"127.0.0.1:{port}", token)
     await host.register_actor(
         Customer,
         message_serializer=RawBytes(),
         state_serializer=Base64Json(),
-        actor_factory=lambda context, ident: Customer(context, ident, desk),
+        actor_factory=lambda context, ident: Customer(context, ident, desk, outcomes),
     )
     await host.run_forever()

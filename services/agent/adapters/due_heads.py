@@ -1,25 +1,27 @@
 """Whose turn it is, from the heads table; leases use the database's clock."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from chassis.database import Pool
 from services.agent.adapters.inbound import InboundStore
-from services.agent.adapters.turns import LEASE
 from services.agent.application.runner import Head
+from services.agent.application.turns import LEASE
 from services.agent.domain.turn import CustomerId, Side, TurnId
 
 
 class PostgresDueHeads:
     """Due heads and leases for one runner's process."""
 
-    def __init__(self, pool: Pool, inbound: InboundStore) -> None:
+    def __init__(self, pool: Pool, inbound: InboundStore, lease: timedelta = LEASE) -> None:
         self._pool = pool
         self._inbound = inbound
+        self._lease = lease
 
     async def due(self, limit: int) -> Sequence[Head]:
         """Lists heads that are due and have no live lease, longest waiting first."""
         records = await self._pool.fetch(
-            "SELECT customer_id, side FROM agent.heads WHERE due_time <= now() AND owner = 'ai' "
+            "SELECT customer_id, side FROM agent.heads WHERE due_time <= now() "
             "AND (lease_time IS NULL OR lease_time < now()) ORDER BY due_time LIMIT $1",
             limit,
         )
@@ -35,7 +37,7 @@ class PostgresDueHeads:
             "UPDATE agent.heads AS h SET lease_time = least(now() + $2::interval, live.cap_time) "
             "FROM live WHERE h.customer_id = live.customer_id AND h.side = live.side",
             list(turn_ids),
-            LEASE,
+            self._lease,
         )
 
     async def void_predecessor(self, runner: str) -> int:

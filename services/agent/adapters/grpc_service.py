@@ -6,11 +6,10 @@ from uuid import UUID
 import asyncpg
 import grpc
 
-from chassis.database import Pool
 from chassis.errors import NotFound
 from fte.agent.v1 import agent_service_pb2 as wire
-from fte.agent.v1 import agent_service_pb2_grpc
 from services.agent.adapters.mapping import channel_to_proto, timestamp
+from services.agent.adapters.ownership_service import OwnershipService
 from services.agent.domain.turn import Channel
 
 _TICKET = (
@@ -25,11 +24,8 @@ _MESSAGE = (
 _VISIBLE = "(direction = 'inbound' OR delivery_status IN ('sent', 'delivered', 'read'))"
 
 
-class AgentService(agent_service_pb2_grpc.AgentServiceServicer):
+class AgentService(OwnershipService):
     """Reads with the ledger role; callers are other services and trusted local ones."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
 
     async def FetchOutbound(  # noqa: N802 - the name is the contract's
         self, request: wire.FetchOutboundRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -65,9 +61,10 @@ class AgentService(agent_service_pb2_grpc.AgentServiceServicer):
         """Returns a conversation with its messages, or NOT_FOUND."""
         conversation_id = UUID(request.conversation_id)
         record = await self._pool.fetchrow(
-            "SELECT conversation_id, customer_id, side, initial_channel, status, escalated_to, "
-            "jsonb_array_length(metadata -> 'channel_switches') AS switches, start_time "
-            "FROM agent.conversations WHERE conversation_id = $1",
+            "SELECT c.conversation_id, c.customer_id, c.side, c.initial_channel, c.status, "
+            "c.escalated_to, jsonb_array_length(c.metadata -> 'channel_switches') AS switches, "
+            "c.start_time, h.owner, h.owner_name FROM agent.conversations AS c "
+            "JOIN agent.heads AS h USING (customer_id, side) WHERE c.conversation_id = $1",
             conversation_id,
         )
         if record is None:
@@ -91,6 +88,8 @@ class AgentService(agent_service_pb2_grpc.AgentServiceServicer):
                 channel_switches=record["switches"],
                 start_time=timestamp(record["start_time"]),
                 ticket=_ticket(ticket) if ticket is not None else None,
+                owner=record["owner"],
+                owner_name=record["owner_name"],
             ),
             messages=[_message(message) for message in messages],
         )

@@ -9,8 +9,8 @@ from chassis.database import Pool
 from chassis.ledger import Receipt
 from fte.conversation.v1 import conversation_pb2
 from fte.intake.v1 import intake_service_pb2
+from services.agent.adapters.due_times import RECOMPUTE_DUE
 from services.agent.adapters.mapping import channel_from_proto, moment, storable
-from services.agent.adapters.projections import RECOMPUTE_DUE
 from services.agent.domain.decisions import BEGINS
 from services.agent.domain.turn import CustomerId, Side
 

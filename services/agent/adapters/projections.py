@@ -2,62 +2,37 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from chassis.database import Connection
-from chassis.ledger import Row
 from fte.agent.v1 import agent_events_pb2
 from fte.intake.v1 import intake_service_pb2
 from fte.metrics.v1 import metrics_events_pb2
 from services.agent.adapters.event_log import append_events
 from services.agent.adapters.mapping import channel_to_proto, outbound_message, timestamp
+from services.agent.application.heads import Hint, LedgerName
 from services.agent.domain.events import (
     ChannelSwitched,
     ConversationStarted,
     Escalated,
     Event,
     GivenUp,
+    HandedBack,
     MessagesTaken,
     ResponseGiven,
     SendFailed,
+    TakenOver,
     TicketOpened,
     TurnFailed,
 )
-from services.agent.domain.turn import Channel, MessageId, Turn
+from services.agent.domain.turn import Channel, Turn
 
 ESCALATIONS_TOPIC = "fte.escalations"
 DEAD_LETTERS_TOPIC = "fte.dlq"
 FACTS_TOPIC = "fte.metrics"
 SUPPORT_TEAM = "support team"
-
-# When the oldest batch is due: WhatsApp after a quiet moment ($3) but not later than $4 after its first message,
-# mail and form at once. A head that backs off after a failure keeps its time.
-RECOMPUTE_DUE = """
-    UPDATE agent.heads AS h
-    SET due_time = (
-        SELECT min(waiting.due) FROM (
-            SELECT CASE WHEN m.channel = 'whatsapp'
-                        THEN least(max(m.store_time) + $3::interval, min(m.store_time) + $4::interval)
-                        ELSE min(m.store_time) END AS due
-            FROM agent.messages AS m
-            WHERE m.customer_id = h.customer_id AND m.side = h.side
-              AND m.direction = 'inbound' AND m.outcome IS NULL
-            GROUP BY m.channel) AS waiting)
-    WHERE (h.customer_id, h.side) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))
-      AND h.failure_count = 0
-"""
-
-
-@dataclass(slots=True)
-class Written:
-    """What a commit wrote that others wait for: ledger rows to hint, and messages that are settled."""
-
-    outbox: list[Row] = field(default_factory=list)
-    announcements: list[Row] = field(default_factory=list)
-    facts: list[Row] = field(default_factory=list)
-    settled: list[tuple[MessageId, str]] = field(default_factory=list)
 
 
 def outbound_topic(channel: Channel) -> str:
@@ -70,9 +45,12 @@ async def write(
     turn: Turn,
     version: int,
     events: Sequence[Event],
-    answered: intake_service_pb2.InboundMessage,
-) -> Written:
-    """Writes a commit's events, tables, ledger rows and the head's new version."""
+    answered: intake_service_pb2.InboundMessage | None,
+) -> tuple[Hint, ...]:
+    """Writes a commit's events, tables, ledger rows and the head's new version; returns the ledger rows.
+
+    `answered` is the message whose handle a response goes to; a change of the owner has none.
+    """
     now: datetime = await connection.fetchval("SELECT now()")
     projector = _Projector(connection, turn, answered, now)
     await append_events(connection, turn.customer_id, turn.side, version, events, now)
@@ -94,7 +72,7 @@ async def write(
     )
     for event in events:
         await projector.project(event)
-    return projector.written
+    return tuple(projector.hints)
 
 
 class _Projector:
@@ -102,7 +80,7 @@ class _Projector:
         self,
         connection: Connection,
         turn: Turn,
-        answered: intake_service_pb2.InboundMessage,
+        answered: intake_service_pb2.InboundMessage | None,
         now: datetime,
     ) -> None:
         self._connection = connection
@@ -110,9 +88,9 @@ class _Projector:
         self._answered = answered
         self._now = now
         self._reference = turn.ticket_reference
-        self.written = Written()
+        self.hints: list[Hint] = []
 
-    async def project(self, event: Event) -> None:
+    async def project(self, event: Event) -> None:  # noqa: C901 - a table over the closed set of events
         match event:
             case ConversationStarted():
                 await self._start_conversation(event)
@@ -130,6 +108,8 @@ class _Projector:
                 await self._give_up(event)
             case TurnFailed():
                 await self._count(metrics_events_pb2.FACT_TYPE_ERROR, event.error)
+            case TakenOver() | HandedBack():
+                await self._change_owner(event)
             case SendFailed():  # The actor's report writes it; it is never part of a turn.
                 raise ValueError("a failed send is not an outcome of a turn")
 
@@ -199,7 +179,6 @@ class _Projector:
             self._turn.conversation_id,
             self._now,
         )
-        self.written.settled += [(m.message_id, event.outcome) for m in event.messages]
         scores = [m.sentiment for m in event.messages if m.sentiment is not None]
         if event.outcome == "answered":
             await self._count(
@@ -212,8 +191,8 @@ class _Projector:
         await self._connection.execute(
             "INSERT INTO agent.messages (message_id, customer_id, side, conversation_id, turn_id, "
             "ticket_id, direction, role, channel, content, tokens_used, latency_ms, tool_calls, model, "
-            "sources, delivery_status, create_time) VALUES ($1, $2, $3, $4, $5, $6, 'outbound', $7, $8, "
-            "$9, $10, $11, $12, $13, $14, 'pending', $15)",
+            "sources, delivery_status, create_time, speaker) VALUES ($1, $2, $3, $4, $5, $6, "
+            "'outbound', $7, $8, $9, $10, $11, $12, $13, $14, 'pending', $15, $16)",
             event.message_id,
             self._turn.customer_id,
             self._turn.side,
@@ -229,6 +208,7 @@ class _Projector:
             event.model,
             json.dumps([asdict(source) for source in event.sources]),
             event.create_time,
+            event.speaker,
         )
         last_seq = await self._connection.fetchval(
             "INSERT INTO agent.send_counters AS c (conversation_id, channel, customer_id, side, last_seq) "
@@ -243,6 +223,8 @@ class _Projector:
         await self._queue(event, last_seq - len(event.parts) + 1)
 
     async def _queue(self, event: ResponseGiven, first_seq: int) -> None:
+        if self._answered is None:
+            raise ValueError("a response goes to somebody who wrote")
         sequence = range(first_seq, first_seq + len(event.parts))
         contents = [
             outbound_message(self._turn, event, part, seq, self._answered, self._reference)
@@ -263,9 +245,9 @@ class _Projector:
             self._turn.epoch,
             [content.SerializeToString() for content in contents],
         )
-        self.written.outbox += [
-            Row(part.outbox_id, outbound_topic(event.channel), self._turn.conversation_id)
-            for part in event.parts
+        topic, group = outbound_topic(event.channel), self._turn.conversation_id
+        self.hints += [
+            Hint(LedgerName.OUTBOX, part.outbox_id, topic, group) for part in event.parts
         ]
 
     async def _escalate(self, event: Escalated) -> None:
@@ -309,6 +291,47 @@ class _Projector:
         await self._announce(ESCALATIONS_TOPIC, announced.SerializeToString())
         await self._count(metrics_events_pb2.FACT_TYPE_ESCALATION, event.reason.value)
 
+    async def _change_owner(self, event: TakenOver | HandedBack) -> None:
+        if isinstance(event, TakenOver):
+            await self._take_over(event)
+        else:
+            await self._hand_back()
+
+    async def _take_over(self, event: TakenOver) -> None:
+        mine = (self._turn.customer_id, self._turn.side)
+        await self._connection.execute(
+            "UPDATE agent.escalations SET status = 'claimed', update_time = $3 "
+            "WHERE customer_id = $1 AND side = $2 AND status = 'open'",
+            *mine,
+            self._now,
+        )
+        await self._connection.execute(
+            "UPDATE agent.conversations SET status = 'escalated', escalated_to = $3 "
+            "WHERE customer_id = $1 AND side = $2 AND status IN ('active', 'escalated')",
+            *mine,
+            event.person,
+        )
+
+    async def _hand_back(self) -> None:
+        mine = (self._turn.customer_id, self._turn.side)
+        await self._connection.execute(
+            "UPDATE agent.escalations SET status = 'resolved', update_time = $3 "
+            "WHERE customer_id = $1 AND side = $2 AND status = 'claimed'",
+            *mine,
+            self._now,
+        )
+        await self._connection.execute(
+            "UPDATE agent.tickets SET status = 'in_progress', update_time = $3 "
+            "WHERE customer_id = $1 AND side = $2 AND status = 'escalated'",
+            *mine,
+            self._now,
+        )
+        await self._connection.execute(
+            "UPDATE agent.conversations SET status = 'active', escalated_to = '' "
+            "WHERE customer_id = $1 AND side = $2 AND status = 'escalated'",
+            *mine,
+        )
+
     async def _give_up(self, event: GivenUp) -> None:
         await self._connection.execute(
             "INSERT INTO agent.dead_letters (dead_letter_id, message_ids, ticket_id, customer_id, side, "
@@ -345,7 +368,7 @@ class _Projector:
             topic,
             payload,
         )
-        self.written.announcements.append(Row(row_id, topic, payload=payload))
+        self.hints.append(Hint(LedgerName.ANNOUNCEMENTS, row_id, topic, payload=payload))
 
     async def _count(
         self,
@@ -365,7 +388,8 @@ class _Projector:
             outcome=outcome[:64],
         )
         await insert_fact(self._connection, fact_id, fact)
-        self.written.facts.append(Row(fact_id, FACTS_TOPIC, payload=fact.SerializeToString()))
+        payload = fact.SerializeToString()
+        self.hints.append(Hint(LedgerName.FACTS, fact_id, FACTS_TOPIC, payload=payload))
 
 
 async def insert_fact(connection: Connection, fact_id: UUID, fact: metrics_events_pb2.Fact) -> None:

@@ -9,6 +9,7 @@ from services.agent.domain.events import (
     ConversationStarted,
     Escalated,
     Event,
+    HandedBack,
     MessagesTaken,
     ResponseGiven,
     TicketOpened,
@@ -99,7 +100,9 @@ def evolve(state: State, event: Event) -> State:
                     for t in state.tickets
                 ),
             )
-        case _:  # Failures change no line of the conversation.
+        case HandedBack():
+            return _handed_back(state, event)
+        case _:  # Failures and takeovers change no line of the conversation.
             return state
 
 
@@ -108,6 +111,22 @@ def evolve_all(state: State, events: Iterable[Event], version: int) -> State:
     for event in events:
         state = evolve(state, event)
     return replace(state, version=version)
+
+
+def _handed_back(state: State, event: HandedBack) -> State:
+    """The matters are open again, and the next turn reads the person's note."""
+    tickets = tuple(replace(ticket, escalated=False) for ticket in state.tickets)
+    if not event.note or not state.tickets or not state.channels:
+        return replace(state, tickets=tickets)
+    line = HistoryLine(
+        event.note_id,
+        Role.SYSTEM,
+        state.channels[-1],
+        f"Note from {event.person}, not shown to the customer: {event.note}",
+        event.hand_back_time,
+        state.tickets[-1].ticket_id,
+    )
+    return replace(state, tickets=tickets, lines=(*state.lines, line)[-KEPT:])
 
 
 def _with_messages(state: State, event: MessagesTaken) -> State:

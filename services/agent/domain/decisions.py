@@ -1,7 +1,7 @@
 """Decides what a turn's outcome means, as events; clock, ids and state come in as arguments."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -21,7 +21,9 @@ from services.agent.domain.events import (
     TicketOpened,
     TurnFailed,
 )
-from services.agent.domain.formatting import FormatContext, Limits, format_answer
+from services.agent.domain.formatting import FormatContext, Limits, Part, format_answer
+from services.agent.domain.reading import considered, own_words
+from services.agent.domain.sentiment import score
 from services.agent.domain.turn import (
     Escalation,
     EscalationReason,
@@ -77,6 +79,48 @@ def decide_answer(
     if answer.escalation is not None:
         events.append(_escalated(turn, ticket, answer.escalation, clock))
     return events
+
+
+def decide_with_human(state: State, turn: Turn, clock: Clock) -> list[Event]:
+    """Files a batch whose matter a person has: it is kept and shown, and nothing is said."""
+    subject = turn.batch[0].subject or own_words(turn.batch[0].content)[:200] or "A message"
+    ticket, opened = _ticket(state, turn, subject, "general", "medium", clock)
+    sentiments = tuple(score(own_words(considered(m.content))) for m in turn.batch)
+    return [
+        *_opening(state, turn, clock),
+        *opened,
+        _taken(turn, ticket, sentiments, "with_human"),
+    ]
+
+
+def decide_reply(
+    state: State,
+    turn: Turn,
+    person: str,
+    text: str,
+    message_id: MessageId,
+    limits: Limits,
+    clock: Clock,
+) -> list[Event]:
+    """Says a person's words on the channel of the customer's newest message, which is the turn's batch."""
+    subject = turn.batch[-1].subject or "A reply from our team"
+    ticket, opened = _ticket(state, turn, subject, "general", "medium", clock)
+    # A person's words continue nothing: the switch of channels is told by the AI alone.
+    context = replace(_context(state, turn, ticket, limits), previous_channel=None)
+    kind = OutboundKind.HUMAN_REPLY
+    parts = format_answer(text, turn.channel, context, kind.value)
+    response = ResponseGiven(
+        message_id=message_id,
+        ticket_id=ticket.ticket_id,
+        role=Role.HUMAN,
+        kind=kind,
+        channel=turn.channel,
+        content=text,
+        parts=_outbound(parts, clock),
+        create_time=clock.now,
+        speaker=person,
+    )
+    return [*opened, response]
 
 
 def decide_failure(
@@ -180,9 +224,7 @@ def _response(
         kind=kind,
         channel=turn.channel,
         content=text or "\n\n".join(part.text for part in bare),
-        parts=tuple(
-            OutboundPart(clock.new_id(), part.text, part.html, part.subject) for part in parts
-        ),
+        parts=_outbound(parts, clock),
         create_time=clock.now,
         tool_calls=answer.tool_calls if answer else (),
         tokens_used=answer.tokens_used if answer else 0,
@@ -190,6 +232,10 @@ def _response(
         model=answer.model if answer else "",
         sources=answer.sources if answer else (),
     )
+
+
+def _outbound(parts: Sequence[Part], clock: Clock) -> tuple[OutboundPart, ...]:
+    return tuple(OutboundPart(clock.new_id(), part.text, part.html, part.subject) for part in parts)
 
 
 def _escalated(turn: Turn, ticket: Ticket, escalation: Escalation, clock: Clock) -> Escalated:

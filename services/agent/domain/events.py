@@ -94,7 +94,10 @@ class OutboundPart:
 
 @dataclass(frozen=True, slots=True)
 class ResponseGiven:
-    """The customer was given a text; `content` is it before formatting, `parts` what is sent."""
+    """The customer was given a text; `content` is it before formatting, `parts` what is sent.
+
+    `speaker` is the person whose words these are, empty for the AI and for notices.
+    """
 
     message_id: MessageId
     ticket_id: TicketId
@@ -109,6 +112,7 @@ class ResponseGiven:
     latency_ms: int = 0
     model: str = ""
     sources: tuple[Source, ...] = ()
+    speaker: str = ""
     type: Literal["response_given"] = "response_given"
 
 
@@ -156,6 +160,28 @@ class SendFailed:
     type: Literal["send_failed"] = "send_failed"
 
 
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """A person took the customer over: nothing of an older epoch may be sent any more."""
+
+    person: str
+    epoch: int
+    take_time: datetime
+    type: Literal["taken_over"] = "taken_over"
+
+
+@dataclass(frozen=True, slots=True)
+class HandedBack:
+    """The AI may speak again; `note` is for it alone, empty if the person left none."""
+
+    person: str
+    note: str
+    note_id: MessageId
+    epoch: int
+    hand_back_time: datetime
+    type: Literal["handed_back"] = "handed_back"
+
+
 Event = (
     ConversationStarted
     | ChannelSwitched
@@ -166,4 +192,6 @@ Event = (
     | TurnFailed
     | GivenUp
     | SendFailed
+    | TakenOver
+    | HandedBack
 )

@@ -31,6 +31,13 @@ class Side(StrEnum):
     CLAIMED = "claimed"
 
 
+class Owner(StrEnum):
+    """Who may speak to a customer: the AI, or a person who took over."""
+
+    AI = "ai"
+    HUMAN = "human"
+
+
 class Role(StrEnum):
     """Who speaks."""
 

@@ -1,0 +1,47 @@
+"""Delivery's fences, by service invocation: raised at once by a takeover, and by the ledger until one was heard."""
+
+from collections.abc import Sequence
+
+import grpc
+
+from chassis.database import Pool
+from chassis.ledger import Ledger, LedgerTable, Row
+from fte.delivery.v1 import delivery_service_pb2 as wire
+from fte.delivery.v1 import delivery_service_pb2_grpc
+from services.agent.application.takeover import FenceRaised
+from services.agent.domain.turn import ConversationId
+
+CALL_SECONDS = 5.0
+
+
+class Fences:
+    """Raises fences; raises `Unavailable` when delivery does not answer."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = delivery_service_pb2_grpc.DeliveryServiceStub(channel)
+
+    async def raise_fence(self, conversation_id: ConversationId, min_epoch: int) -> FenceRaised:
+        """Forbids sends below an epoch; a repeat says how much is still under way."""
+        raised: wire.RaiseFenceResponse = await self._stub.RaiseFence(
+            wire.RaiseFenceRequest(conversation_id=str(conversation_id), min_epoch=min_epoch),
+            timeout=CALL_SECONDS,
+        )
+        return FenceRaised(raised.cancelled, raised.in_flight)
+
+
+def fence_ledger(pool: Pool, fences: Fences) -> Ledger:
+    """The ledger of fences that were promised; a row closes when delivery has raised it."""
+
+    async def raise_all(_: str, rows: Sequence[Row]) -> None:
+        for row in rows:
+            if row.group_id is not None:
+                await fences.raise_fence(ConversationId(row.group_id), int(row.payload))
+
+    table = LedgerTable(
+        "agent.fences",
+        "fence_id",
+        topic="'RaiseFence'",
+        group_id="t.conversation_id",
+        payload="convert_to(t.min_epoch::text, 'UTF8')",
+    )
+    return Ledger(pool, table, raise_all, close_on_ack=True)

@@ -1,0 +1,258 @@
+"""Begins and commits turns. Here it is decided who may begin, and whether a commit still counts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from services.agent.application.heads import HeadRow, HeadStore, HeadTransaction, Hint
+from services.agent.domain.conversation import State, evolve_all
+from services.agent.domain.decisions import (
+    BEGINS,
+    Clock,
+    decide_answer,
+    decide_failure,
+    decide_with_human,
+)
+from services.agent.domain.events import Event, MessagesTaken
+from services.agent.domain.formatting import Limits
+from services.agent.domain.turn import (
+    Channel,
+    ConversationId,
+    CustomerId,
+    InboundText,
+    MessageId,
+    Owner,
+    Side,
+    Turn,
+    TurnAnswer,
+    TurnId,
+)
+
+# A lease outlives two missed renewals of one second each.
+LEASE = timedelta(seconds=3)
+MAX_BATCH = 20
+
+LimitsOf = Callable[[Channel], Limits]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTimes:
+    """How long things may take: bursts on WhatsApp, turns by channel, the wait after a failure, the lease."""
+
+    quiet: timedelta
+    burst: timedelta
+    chat_cap: timedelta
+    mail_cap: timedelta
+    retry: timedelta
+    lease: timedelta = LEASE
+
+    def cap(self, channel: Channel) -> timedelta:
+        """The longest turn on a channel."""
+        return self.mail_cap if channel is Channel.EMAIL else self.chat_cap
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What a commit must find unchanged in the head row, or the turn is void."""
+
+    customer_id: CustomerId
+    side: Side
+    turn_id: TurnId
+    version: int
+    turn_no: int
+    epoch: int
+
+    def holds(self, head: HeadRow) -> bool:
+        """Whether no other commit, begin or owner came in between. The line that decides if a turn is void."""
+        return (head.version, head.turn_no, head.epoch) == (self.version, self.turn_no, self.epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A turn to think about, with the state it was begun from."""
+
+    turn: Turn
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a commit brought: the new state, the outcome, ledger rows to hint and messages that are settled."""
+
+    state: State
+    outcome: str
+    hints: tuple[Hint, ...]
+    settled: tuple[tuple[MessageId, str], ...] = ()
+
+
+class Turns:
+    """Begins and commits turns of one customer's side; `cached` states are used only if their version fits."""
+
+    def __init__(
+        self, heads: HeadStore, times: TurnTimes, new_id: Callable[[], UUID] = uuid4
+    ) -> None:
+        self._heads = heads
+        self._times = times
+        self._new_id = new_id
+
+    async def begin(
+        self,
+        customer_id: CustomerId,
+        side: Side,
+        runner: str,
+        cached: State | None,
+        limits: LimitsOf,
+    ) -> Begun | Commit | None:
+        """Hands out the batch that is due under a lease; None when nothing is due or another runner has it.
+
+        Two batches end here without a model: one that was begun too often, because it keeps killing its
+        runner, and one whose matter a person has.
+        """
+        async with self._heads.transaction(customer_id, side) as transaction:
+            head = await transaction.lock()
+            if head is None or not head.is_due:
+                return None
+            batch = _first_batch(await transaction.waiting(MAX_BATCH))
+            if not batch:
+                await transaction.rest()
+                return None
+            state = await read_state(transaction, head, cached)
+            turn = new_turn(head, state, batch, self._new_id)
+            cap = self._times.cap(turn.channel)
+            await transaction.open_turn(turn, runner, self._times.lease, cap)
+            clock = Clock(head.now, self._new_id)
+            if head.owner is Owner.HUMAN:
+                events = decide_with_human(state, turn, clock)
+                return await self._write(transaction, turn, state, events)
+            if turn.begin_count > BEGINS:
+                events = decide_failure(
+                    state, turn, "runner_died", head.failure_count, limits(turn.channel), clock
+                )
+                return await self._write(transaction, turn, state, events)
+            return Begun(turn, state)
+
+    async def commit_answer(
+        self, fence: Fence, answer: TurnAnswer, cached: State | None, limits: LimitsOf
+    ) -> Commit | None:
+        """Writes all that the turn staged in one fenced transaction; None means void, and nothing exists."""
+        async with self._heads.transaction(fence.customer_id, fence.side) as transaction:
+            fenced = await self._fenced(transaction, fence, cached)
+            if fenced is None:
+                return None
+            head, turn, state = fenced
+            clock = Clock(head.now, self._new_id)
+            events = decide_answer(state, turn, answer, limits(turn.channel), clock)
+            return await self._write(transaction, turn, state, events)
+
+    async def commit_failure(
+        self, fence: Fence, error: str, cached: State | None, limits: LimitsOf
+    ) -> Commit | None:
+        """Counts a failed turn; the batch is due again after a back-off, or goes to a person. None means void."""
+        async with self._heads.transaction(fence.customer_id, fence.side) as transaction:
+            fenced = await self._fenced(transaction, fence, cached)
+            if fenced is None:
+                return None
+            head, turn, state = fenced
+            failures = head.failure_count + 1
+            clock = Clock(head.now, self._new_id)
+            events = decide_failure(state, turn, error, failures, limits(turn.channel), clock)
+            commit = await self._write(transaction, turn, state, events)
+            if commit.outcome == "retried":
+                await transaction.back_off(failures, self._times.retry * 2 ** (failures - 1))
+            return commit
+
+    async def _write(
+        self, transaction: HeadTransaction, turn: Turn, state: State, events: Sequence[Event]
+    ) -> Commit:
+        taken = next((event for event in events if isinstance(event, MessagesTaken)), None)
+        outcome = taken.outcome if taken else "retried"
+        version = state.version + 1
+        ended = "failed" if outcome in {"retried", "failed"} else "committed"
+        hints = await transaction.write(turn, version, events, ended)
+        # Messages that came meanwhile are seen only by a statement after the one that took the lock.
+        await transaction.recompute_due(self._times.quiet, self._times.burst)
+        settled = tuple((m.message_id, taken.outcome) for m in taken.messages) if taken else ()
+        return Commit(evolve_all(state, events, version), outcome, hints, settled)
+
+    async def _fenced(
+        self, transaction: HeadTransaction, fence: Fence, cached: State | None
+    ) -> tuple[HeadRow, Turn, State] | None:
+        head = await transaction.lock()
+        if head is None or not fence.holds(head):
+            return None
+        opened = await transaction.opened(fence.turn_id)
+        if opened is None:
+            return None
+        state = await read_state(transaction, head, cached)
+        turn = _turn(head, state, opened.batch, fence.turn_id, opened.conversation_id)
+        # Begin has counted this turn already.
+        counted = replace(
+            turn, turn_no=fence.turn_no, begin_count=head.begin_count, due_time=opened.due_time
+        )
+        return head, counted, state
+
+
+def new_turn(
+    head: HeadRow, state: State, batch: tuple[InboundText, ...], new_id: Callable[[], UUID]
+) -> Turn:
+    """Makes the head's next turn, in the active conversation or a new one; an ownership change has no batch."""
+    conversation_id = state.active_conversation(head.now) or ConversationId(new_id())
+    return _turn(head, state, batch, TurnId(new_id()), conversation_id)
+
+
+async def read_state(transaction: HeadTransaction, head: HeadRow, cached: State | None) -> State:
+    """Returns the state at the head's version: the cached one if it is that, else the fold of the events."""
+    if cached is not None and cached.version == head.version:
+        return cached
+    events = await transaction.events(head.conversation_version)
+    return evolve_all(State(), events, head.version)
+
+
+def _first_batch(waiting: Sequence[InboundText]) -> tuple[InboundText, ...]:
+    """The oldest waiting messages that belong together: one channel, one form; the rest queues behind."""
+    batch: list[InboundText] = []
+    for message in waiting:
+        first = batch[0] if batch else message
+        if (message.channel, message.form_ticket_id) != (first.channel, first.form_ticket_id):
+            break
+        batch.append(message)
+    return tuple(batch)
+
+
+def _turn(
+    head: HeadRow,
+    state: State,
+    batch: tuple[InboundText, ...],
+    turn_id: TurnId,
+    conversation_id: ConversationId,
+) -> Turn:
+    is_new = conversation_id != state.conversation_id
+    verified = head.side is Side.VERIFIED
+    ticket = None if is_new else state.ticket(batch[0].form_ticket_id if batch else None)
+    # A claim sees only the lines of its own ticket: whoever typed the address may be somebody else.
+    history = (
+        state.history(ticket.ticket_id if ticket else None, whole=verified)
+        if not is_new and (verified or ticket)
+        else ()
+    )
+    return Turn(
+        turn_id=turn_id,
+        version=head.version,
+        turn_no=head.turn_no + 1,
+        epoch=head.epoch,
+        begin_count=head.begin_count + 1,
+        customer_id=head.customer_id,
+        side=head.side,
+        conversation_id=conversation_id,
+        new_conversation=is_new,
+        batch=batch,
+        due_time=head.due_time if head.due_time is not None else head.now,
+        history=history,
+        ticket_id=ticket.ticket_id if ticket else None,
+        ticket_reference=ticket.reference if ticket else "",
+        ticket_subject=ticket.subject if ticket else "",
+        previous_channel=state.channels[-1] if verified and not is_new else None,
+        display_name=batch[-1].sender_name if batch else "",
+        escalated=ticket.escalated if ticket else False,
+    )
