@@ -21,9 +21,15 @@ AWAY: tuple[type[BaseException], ...] = (
     asyncpg.TooManyConnectionsError,
     asyncpg.QueryCanceledError,
     asyncpg.DeadlockDetectedError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     OSError,
     TimeoutError,
 )
+
+
+# A process that is stopped in the middle of a transaction keeps its row locks, and everybody who wants those rows
+# waits. After so long the server ends the session, which frees them; whoever wakes then finds its connection gone.
+IDLE_IN_TRANSACTION_SECONDS = 5
 
 
 async def _keep(_: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -42,5 +48,9 @@ async def open_pool(dsn: str, size: int, *, application: str) -> Pool:
         command_timeout=15,
         timeout=5,
         reset=_keep,
-        server_settings={"application_name": application, "statement_timeout": "15000"},
+        server_settings={
+            "application_name": application,
+            "statement_timeout": "15000",
+            "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
+        },
     )

@@ -5,19 +5,19 @@ answers with receipts: *stored* (its own row has taken over: drive slowly) and *
 drives what is overdue: it claims rows by moving their `next_drive_time` in one short statement, and publishes
 only after that has been committed.
 
-The table must have the columns state, outcome, attempts, next_drive_time, stored_time and settle_time, and a
-partial index on next_drive_time where the state is not 'settled'.
+Where the rows lie is behind a port: `chassis.ledger_rows` keeps them in Postgres. Waiting and silence are
+measured with the running loop's clock.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 import structlog
 
-from chassis.database import AWAY, Pool
+from chassis.database import AWAY
 
 BATCH = 64
 SWEEP_SECONDS = 0.5
@@ -46,41 +46,47 @@ class Receipt:
     outcome: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerTable:
-    """Where the rows are, and which SQL expressions make a `Row` of them; all are constants of the code."""
+class LedgerRows(Protocol):
+    """The rows of one ledger. Every method is one transaction and raises one of `AWAY`."""
 
-    name: str
-    key: str
-    topic: str
-    group_id: str = "NULL::uuid"
-    payload: str = "''::bytea"
+    @property
+    def name(self) -> str:
+        """The ledger's name in logs."""
+
+    async def claim(self, limit: int) -> Sequence[Row]:
+        """Returns at most `limit` rows that are due, each with its next drive already moved.
+
+        An open row is driven again after 1, 2, 4, … 30 s, a stored one after 60 s growing to 10 min. A row
+        that somebody else holds is passed over.
+        """
+
+    async def receive(self, receipts: Sequence[Receipt]) -> None:
+        """Takes over receipts of different rows, in the order of their ids. A settled row changes no more."""
+
+    async def pull_forward(self) -> None:
+        """Makes open rows that would wait for more than a second due within half a second."""
 
 
 Publish = Callable[[str, Sequence[Row]], Awaitable[None]]
 
 
 class Ledger:
-    """Drives the open rows of one table; `publish` gets at most 64 rows of one topic and raises on failure."""
+    """Drives the open rows of one ledger; `publish` gets at most 64 rows of one topic and raises on failure."""
 
     def __init__(
         self,
-        pool: Pool,
-        table: LedgerTable,
+        rows: LedgerRows,
         publish: Publish,
         *,
         close_on_ack: bool = False,
         silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
-        self._pool = pool
-        self._table = table
+        self._rows = rows
         self._publish = publish
         self._close_on_ack = close_on_ack
         self._silence_seconds = silence_seconds
         self._hints: asyncio.Queue[Row] = asyncio.Queue(maxsize=10_000)
-        self._last_receipt = time.monotonic()
-        self._claim_sql = _claim_sql(table)
-        self._receive_sql = _receive_sql(table)
+        self._last_receipt = asyncio.get_running_loop().time()
 
     def hint(self, rows: Iterable[Row]) -> None:
         """Queues freshly committed rows for an immediate publish; call it after the commit, never inside."""
@@ -101,26 +107,12 @@ class Ledger:
             return
         # A settled receipt beats a stored one of the same batch.
         newest = {r.row_id: r for r in sorted(receipts, key=lambda r: r.settled)}
-        ordered = [newest[row_id] for row_id in sorted(newest)]
-        await self._pool.execute(
-            self._receive_sql,
-            [r.row_id for r in ordered],
-            [r.settled for r in ordered],
-            [r.outcome for r in ordered],
-        )
-        silent = time.monotonic() - self._last_receipt
-        self._last_receipt = time.monotonic()
+        await self._rows.receive([newest[row_id] for row_id in sorted(newest)])
+        now = asyncio.get_running_loop().time()
+        silent = now - self._last_receipt
+        self._last_receipt = now
         if silent > self._silence_seconds:
-            await self._pull_forward()
-
-    async def _pull_forward(self) -> None:
-        # Rows that somebody holds are on their way already; waiting for them out of order could deadlock.
-        await self._pool.execute(
-            f"UPDATE {self._table.name} SET next_drive_time = now() + random() * interval '0.5 s' "  # noqa: S608
-            f"WHERE {self._table.key} IN (SELECT {self._table.key} FROM {self._table.name} "
-            "WHERE state = 'open' AND next_drive_time > now() + interval '1 s' "
-            "FOR NO KEY UPDATE SKIP LOCKED)"
-        )
+            await self._rows.pull_forward()
 
     async def _publish_hints(self) -> None:
         while True:
@@ -133,16 +125,12 @@ class Ledger:
         while True:
             claimed: Sequence[Row] = ()
             try:
-                claimed = await self._claim()
+                claimed = await self._rows.claim(BATCH)
                 await self._drive(claimed)
             except AWAY as error:
-                log.warning("ledger cannot be swept", table=self._table.name, error=str(error))
+                log.warning("ledger cannot be swept", ledger=self._rows.name, error=str(error))
             if len(claimed) < BATCH:
                 await asyncio.sleep(SWEEP_SECONDS)
-
-    async def _claim(self) -> Sequence[Row]:
-        records = await self._pool.fetch(self._claim_sql, BATCH)
-        return [Row(r["row_id"], r["topic"], r["group_id"], r["payload"]) for r in records]
 
     async def _drive(self, rows: Sequence[Row]) -> None:
         for topic in dict.fromkeys(row.topic for row in rows):
@@ -155,46 +143,3 @@ class Ledger:
                 log.warning(
                     "ledger publish failed", topic=topic, rows=len(of_topic), error=str(error)
                 )
-
-
-def _claim_sql(table: LedgerTable) -> str:
-    # An open row is driven after 1, 2, 4, … 30 s; a stored one after 60 s growing to 10 min.
-    # Materialised: inside IN the planner may run the inner query once for each row, and claim all of them.
-    return f"""
-        WITH due AS MATERIALIZED (
-            SELECT {table.key} AS row_id FROM {table.name}
-            WHERE state <> 'settled' AND next_drive_time <= now()
-            ORDER BY next_drive_time LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
-        )
-        UPDATE {table.name} AS t
-        SET attempts = t.attempts + 1,
-            next_drive_time = now() + (0.9 + random() * 0.2) * CASE t.state
-                WHEN 'open' THEN least(interval '1 s' * power(2, least(t.attempts, 5)), interval '30 s')
-                ELSE least(interval '60 s' * power(2, least(t.attempts, 4)), interval '10 min') END
-        FROM due
-        WHERE t.{table.key} = due.row_id
-        RETURNING t.{table.key} AS row_id, {table.topic} AS topic, {table.group_id} AS group_id,
-                  {table.payload} AS payload
-    """  # noqa: S608 - every name is a constant of the code
-
-
-def _receive_sql(table: LedgerTable) -> str:
-    # Rows are locked in the order of their ids, so that two batches cannot deadlock.
-    return f"""
-        WITH receipt AS (
-            SELECT * FROM unnest($1::uuid[], $2::boolean[], $3::text[]) AS r(row_id, settled, outcome)
-        ), locked AS (
-            SELECT {table.key} AS row_id FROM {table.name}
-            WHERE {table.key} = ANY ($1) AND state <> 'settled' ORDER BY {table.key} FOR NO KEY UPDATE
-        )
-        UPDATE {table.name} AS t
-        SET state = CASE WHEN r.settled THEN 'settled' ELSE 'stored' END,
-            outcome = coalesce(nullif(r.outcome, ''), t.outcome),
-            attempts = CASE WHEN t.state = 'open' THEN 0 ELSE t.attempts END,
-            next_drive_time = CASE WHEN t.state = 'open' THEN now() + interval '60 s'
-                                   ELSE t.next_drive_time END,
-            stored_time = coalesce(t.stored_time, now()),
-            settle_time = CASE WHEN r.settled THEN now() END
-        FROM receipt r JOIN locked l ON l.row_id = r.row_id
-        WHERE t.{table.key} = r.row_id
-    """  # noqa: S608 - every name is a constant of the code

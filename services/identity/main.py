@@ -8,6 +8,7 @@ from chassis import logs
 from chassis.database import open_pool
 from chassis.events import EventReceiver
 from chassis.ledger import Ledger
+from chassis.ledger_rows import PostgresLedgerRows
 from chassis.serve import Process
 from chassis.settings import load
 from chassis.sidecar import Sidecar
@@ -36,7 +37,9 @@ async def build(settings: Settings) -> Process:
     )
     sidecar = Sidecar(settings.dapr_grpc_port, settings.dapr_api_token.get_secret_value())
     ledger = Ledger(
-        pool, facts.TABLE, facts.publisher(sidecar), silence_seconds=facts.SILENCE_SECONDS
+        PostgresLedgerRows(pool, facts.TABLE),
+        facts.publisher(sidecar),
+        silence_seconds=facts.SILENCE_SECONDS,
     )
     servicer = IdentityServicer(CustomerStore(pool, ledger.hint))
     events = EventReceiver(pool, NAME)

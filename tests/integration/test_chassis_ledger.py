@@ -1,4 +1,7 @@
-"""The ledger on a real Postgres: what is driven when, by whom, and what closes it."""
+"""The ledger on a real Postgres: what is driven when, by whom, and what closes it.
+
+The rules of the rows themselves are in tests/contract/ports/test_ledger_rows.py.
+"""
 
 import asyncio
 from collections import Counter
@@ -9,7 +12,8 @@ from uuid import UUID
 import pytest
 
 from chassis.database import Pool, open_pool
-from chassis.ledger import BATCH, Ledger, LedgerTable, Receipt, Row
+from chassis.ledger import BATCH, Ledger, Receipt, Row
+from chassis.ledger_rows import LedgerTable, PostgresLedgerRows
 from tests.integration.mesh import eventually
 from tests.integration.postgres import Database
 
@@ -71,38 +75,10 @@ async def add(pool: Pool, count: int = 1, *, due: bool = True) -> list[Row]:
     return [Row(r["fact_id"], "fte.metrics", None, b"fact") for r in records]
 
 
-async def test_a_claim_moves_the_next_drive_further_each_time(pool: Pool) -> None:
-    [row] = await add(pool)
-    broker = Broker()
-    ledger = Ledger(pool, TABLE, broker.publish)
-    waits = []
-    for _ in range(8):
-        await pool.execute("UPDATE identity.metric_facts SET next_drive_time = now()")
-        assert [claimed.row_id for claimed in await ledger._claim()] == [row.row_id]
-        assert await ledger._claim() == []
-        state = await pool.fetchrow(_STATE, row.row_id)
-        assert state is not None
-        waits.append(state["wait"])
-    for wait, expected in zip(waits, [1, 2, 4, 8, 16, 30, 30, 30], strict=True):
-        assert expected * 0.8 < wait < expected * 1.2
-    state = await pool.fetchrow(_STATE, row.row_id)
-    assert state is not None
-    assert state["attempts"] == 8
-
-
-async def test_a_claim_takes_at_most_one_batch_and_the_payload_with_it(pool: Pool) -> None:
-    await add(pool, BATCH + 10)
-    ledger = Ledger(pool, TABLE, Broker().publish)
-    first, second = await ledger._claim(), await ledger._claim()
-    assert (len(first), len(second)) == (BATCH, 10)
-    assert {row.payload for row in first} == {b"fact"}
-    assert len({row.row_id for row in (*first, *second)}) == BATCH + 10
-
-
 async def test_hints_are_published_together_and_at_once(pool: Pool) -> None:
     rows = await add(pool, 100, due=False)
     broker = Broker()
-    ledger = Ledger(pool, TABLE, broker.publish)
+    ledger = Ledger(PostgresLedgerRows(pool, TABLE), broker.publish)
     ledger.hint(rows)
 
     async def published() -> bool:
@@ -117,7 +93,7 @@ async def test_what_the_broker_refuses_comes_again_by_the_sweeper(pool: Pool) ->
     rows = await add(pool, 3)
     broker = Broker()
     broker.away = True
-    ledger = Ledger(pool, TABLE, broker.publish)
+    ledger = Ledger(PostgresLedgerRows(pool, TABLE), broker.publish)
     ledger.hint(rows)
 
     async def tried() -> bool:
@@ -137,60 +113,10 @@ async def test_what_the_broker_refuses_comes_again_by_the_sweeper(pool: Pool) ->
     )
 
 
-async def test_stored_slows_down_and_settled_closes(pool: Pool) -> None:
-    [row] = await add(pool)
-    ledger = Ledger(pool, TABLE, Broker().publish)
-    await ledger.receive([Receipt(row.row_id, settled=False)])
-    state = await pool.fetchrow(_STATE, row.row_id)
-    assert state is not None
-    assert (state["state"], state["stored"], state["settled"]) == ("stored", True, False)
-    assert 50 < state["wait"] <= 60
-
-    waits = []
-    for _ in range(6):
-        await pool.execute("UPDATE identity.metric_facts SET next_drive_time = now()")
-        assert len(await ledger._claim()) == 1
-        state = await pool.fetchrow(_STATE, row.row_id)
-        assert state is not None
-        waits.append(state["wait"])
-    for wait, expected in zip(waits, [60, 120, 240, 480, 600, 600], strict=True):
-        assert expected * 0.8 < wait < expected * 1.2
-
-    await ledger.receive([Receipt(row.row_id, settled=True, outcome="recorded")])
-    state = await pool.fetchrow(_STATE, row.row_id)
-    assert state is not None
-    assert (state["state"], state["outcome"], state["settled"]) == ("settled", "recorded", True)
-    await pool.execute("UPDATE identity.metric_facts SET next_drive_time = now()")
-    assert await ledger._claim() == []
-
-
-async def test_a_repeated_or_late_receipt_changes_nothing(pool: Pool) -> None:
-    [row, other] = await add(pool, 2)
-    ledger = Ledger(pool, TABLE, Broker().publish)
-    await ledger.receive([Receipt(row.row_id, settled=True, outcome="recorded")])
-    before = await pool.fetch("SELECT * FROM identity.metric_facts ORDER BY fact_id")
-    await ledger.receive([Receipt(row.row_id, settled=True, outcome="another")])
-    await ledger.receive([Receipt(row.row_id, settled=False)])
-    await ledger.receive([Receipt(UUID(int=1), settled=True)])  # somebody else's row
-    await ledger.receive([])
-    assert await pool.fetch("SELECT * FROM identity.metric_facts ORDER BY fact_id") == before
-    assert other.row_id in {r["fact_id"] for r in before if r["state"] == "open"}
-
-
-async def test_a_repeated_stored_receipt_does_not_put_the_next_drive_off(pool: Pool) -> None:
-    [row] = await add(pool)
-    ledger = Ledger(pool, TABLE, Broker().publish)
-    await ledger.receive([Receipt(row.row_id, settled=False)])
-    drive = "SELECT next_drive_time FROM identity.metric_facts"
-    before = await pool.fetchval(drive)
-    await ledger.receive([Receipt(row.row_id, settled=False)])
-    assert await pool.fetchval(drive) == before
-
-
 @pytest.mark.parametrize("order", [1, -1])
 async def test_stored_and_settled_in_one_batch_are_settled(pool: Pool, order: int) -> None:
     [row] = await add(pool)
-    ledger = Ledger(pool, TABLE, Broker().publish)
+    ledger = Ledger(PostgresLedgerRows(pool, TABLE), Broker().publish)
     receipts = [
         Receipt(row.row_id, settled=True, outcome="sent"),
         Receipt(row.row_id, settled=False),
@@ -203,7 +129,7 @@ async def test_stored_and_settled_in_one_batch_are_settled(pool: Pool, order: in
 
 async def test_receipts_in_opposite_order_do_not_deadlock(pool: Pool) -> None:
     rows = await add(pool, 60)
-    ledger = Ledger(pool, TABLE, Broker().publish, silence_seconds=0)
+    ledger = Ledger(PostgresLedgerRows(pool, TABLE), Broker().publish, silence_seconds=0)
     stored = [Receipt(row.row_id, settled=False) for row in rows]
     settled = [Receipt(row.row_id, settled=True) for row in reversed(rows)]
     await asyncio.gather(*(ledger.receive(batch) for batch in [stored, settled] * 10))
@@ -216,13 +142,13 @@ async def test_receipts_in_opposite_order_do_not_deadlock(pool: Pool) -> None:
 async def test_the_first_receipt_after_silence_pulls_the_rest_forward(pool: Pool) -> None:
     [answered, waiting] = await add(pool, 2, due=False)
     [stored] = await add(pool, 1)
-    quiet = Ledger(pool, TABLE, Broker().publish, silence_seconds=3600)
+    quiet = Ledger(PostgresLedgerRows(pool, TABLE), Broker().publish, silence_seconds=3600)
     await quiet.receive([Receipt(stored.row_id, settled=False)])
     state = await pool.fetchrow(_STATE, waiting.row_id)
     assert state is not None
     assert state["wait"] > 3000
 
-    silent = Ledger(pool, TABLE, Broker().publish, silence_seconds=0)
+    silent = Ledger(PostgresLedgerRows(pool, TABLE), Broker().publish, silence_seconds=0)
     await silent.receive([Receipt(answered.row_id, settled=True)])
     state = await pool.fetchrow(_STATE, waiting.row_id)
     assert state is not None
@@ -236,7 +162,7 @@ async def test_an_event_without_a_far_end_closes_on_the_brokers_word(pool: Pool)
     [row] = await add(pool)
     broker = Broker()
     broker.away = True
-    ledger = Ledger(pool, TABLE, broker.publish, close_on_ack=True)
+    ledger = Ledger(PostgresLedgerRows(pool, TABLE), broker.publish, close_on_ack=True)
     await ledger._drive([row])
     assert await pool.fetchval("SELECT state FROM identity.metric_facts") == "open"
     broker.away = False
@@ -250,11 +176,11 @@ async def test_two_sweepers_never_claim_one_row_twice(pool: Pool) -> None:
     await pool.execute("UPDATE identity.metric_facts SET attempts = 5")
     claimed: list[UUID] = []
 
-    async def drain(ledger: Ledger) -> None:
-        while batch := await ledger._claim():
+    async def drain(sweeper: PostgresLedgerRows) -> None:
+        while batch := await sweeper.claim(BATCH):
             claimed.extend(row.row_id for row in batch)
 
-    await asyncio.gather(*(drain(Ledger(pool, TABLE, Broker().publish)) for _ in range(4)))
+    await asyncio.gather(*(drain(PostgresLedgerRows(pool, TABLE)) for _ in range(4)))
     assert Counter(claimed) == Counter(row.row_id for row in rows)
 
 
@@ -262,11 +188,11 @@ async def test_a_row_that_another_sweeper_holds_is_skipped_not_waited_for(
     pool: Pool,
 ) -> None:
     held, free = await add(pool, 2)
-    ledger = Ledger(pool, TABLE, Broker().publish)
+    sweeper = PostgresLedgerRows(pool, TABLE)
     async with pool.acquire() as other, other.transaction():
         await other.fetch(
             "SELECT FROM identity.metric_facts WHERE fact_id = $1 FOR NO KEY UPDATE", held.row_id
         )
         async with asyncio.timeout(5):
-            assert [row.row_id for row in await ledger._claim()] == [free.row_id]
-    assert [row.row_id for row in await ledger._claim()] == [held.row_id]
+            assert [row.row_id for row in await sweeper.claim(BATCH)] == [free.row_id]
+    assert [row.row_id for row in await sweeper.claim(BATCH)] == [held.row_id]

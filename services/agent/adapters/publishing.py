@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from chassis.database import Pool
-from chassis.ledger import Ledger, LedgerTable, Row
+from chassis.ledger import Ledger, Row
+from chassis.ledger_rows import LedgerTable, PostgresLedgerRows
 from chassis.sidecar import Sidecar
 from fte.agent.v1 import agent_events_pb2
 from fte.conversation.v1 import receipts_pb2
@@ -48,7 +49,7 @@ def outbox_ledger(pool: Pool, sidecar: Sidecar) -> Ledger:
         topic="'fte.channels.' || t.channel || '.outbound'",
         group_id="t.conversation_id",
     )
-    return Ledger(pool, table, publish)
+    return Ledger(PostgresLedgerRows(pool, table), publish)
 
 
 def announcement_ledger(pool: Pool, sidecar: Sidecar) -> Ledger:
@@ -63,7 +64,7 @@ def announcement_ledger(pool: Pool, sidecar: Sidecar) -> Ledger:
     table = LedgerTable(
         "agent.announcements", "announcement_id", topic="t.topic", payload="t.payload"
     )
-    return Ledger(pool, table, publish, close_on_ack=True)
+    return Ledger(PostgresLedgerRows(pool, table), publish, close_on_ack=True)
 
 
 def fact_ledger(pool: Pool, sidecar: Sidecar) -> Ledger:
@@ -80,4 +81,4 @@ def fact_ledger(pool: Pool, sidecar: Sidecar) -> Ledger:
     table = LedgerTable(
         "agent.metric_facts", "fact_id", topic=f"'{FACTS_TOPIC}'", payload="t.payload"
     )
-    return Ledger(pool, table, publish, silence_seconds=FACTS_SILENCE_SECONDS)
+    return Ledger(PostgresLedgerRows(pool, table), publish, silence_seconds=FACTS_SILENCE_SECONDS)

@@ -4,7 +4,6 @@ It pulls as many as it has capacity for, so a flood of messages never starts mor
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -139,7 +138,7 @@ class Runner:
             "channel": turn.channel.value,
         }
         self._turns.add(turn.turn_id)
-        started = time.monotonic()
+        started = asyncio.get_running_loop().time()
         try:
             with structlog.contextvars.bound_contextvars(**context):
                 committed, outcome = await self._think_and_commit(turn)
@@ -148,7 +147,7 @@ class Runner:
                     event_type="turn",
                     outcome=outcome if committed else "void",
                     messages=len(turn.batch),
-                    seconds=round(time.monotonic() - started, 3),
+                    seconds=round(asyncio.get_running_loop().time() - started, 3),
                 )
         finally:
             self._turns.discard(turn.turn_id)

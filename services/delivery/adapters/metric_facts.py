@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from chassis.database import Pool
-from chassis.ledger import Ledger, LedgerTable, Row
+from chassis.ledger import Ledger, Row
+from chassis.ledger_rows import LedgerTable, PostgresLedgerRows
 from chassis.sidecar import Sidecar
 from fte.metrics.v1 import metrics_events_pb2 as metrics
 
@@ -24,4 +25,4 @@ def metric_ledger(pool: Pool, sidecar: Sidecar) -> Ledger:
         event.occur_time.GetCurrentTime()
         await sidecar.publish(topic, event.SerializeToString())
 
-    return Ledger(pool, _TABLE, publish)
+    return Ledger(PostgresLedgerRows(pool, _TABLE), publish)

@@ -6,7 +6,6 @@ asked. Conversations keep their order because the store claims an intent only wh
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -41,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 
 class SendDue:
-    """The sending loop of one process; `worker` is the replica's name."""
+    """The sending loop of one process; `worker` is the replica's name, `clock` by default the loop's."""
 
     def __init__(
         self,
@@ -51,7 +50,7 @@ class SendDue:
         answers: Answers,
         patience: Patience,
         worker: str,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._store = store
         self._providers = providers
@@ -59,7 +58,7 @@ class SendDue:
         self._answers = answers
         self._patience = patience
         self._worker = worker
-        self._clock = clock
+        self._clock = clock or asyncio.get_running_loop().time
         self._breakers = dict.fromkeys(providers, Breaker())
         self._running: set[asyncio.Task[None]] = set()
         self._work = asyncio.Event()

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from chassis.ledger import Ledger, LedgerTable, Publish, Receipt, Row
+from chassis.ledger import Ledger, Publish, Receipt, Row
+from chassis.ledger_rows import LedgerTable
 from chassis.sidecar import Sidecar
 from fte.conversation.v1 import receipts_pb2
 from fte.metrics.v1 import metrics_events_pb2

@@ -8,7 +8,8 @@ from uuid import UUID
 import asyncpg
 
 from chassis.database import Pool
-from chassis.ledger import Ledger, LedgerTable, Publish, Row
+from chassis.ledger import Ledger, Publish, Row
+from chassis.ledger_rows import LedgerTable, PostgresLedgerRows
 from fte.intake.v1 import intake_service_pb2
 from services.intake.adapters import inbox_sql as sql
 from services.intake.adapters.mapping import (
@@ -57,8 +58,8 @@ class Ledgers:
 def ledgers(pool: Pool, publish: Publish, announce: Publish) -> Ledgers:
     """Makes the ledgers over intake's tables."""
     return Ledgers(
-        inbox=Ledger(pool, _INBOX, publish),
-        announcements=Ledger(pool, _ANNOUNCEMENTS, announce, close_on_ack=True),
+        inbox=Ledger(PostgresLedgerRows(pool, _INBOX), publish),
+        announcements=Ledger(PostgresLedgerRows(pool, _ANNOUNCEMENTS), announce, close_on_ack=True),
     )
 
 
