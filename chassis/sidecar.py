@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import grpc
 import structlog
@@ -61,6 +62,21 @@ class BindingAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class EventPublisher(Protocol):
+    """Who takes events for the broker."""
+
+    async def publish(self, topic: str, data: bytes, *, partition_key: str = "") -> None:
+        """Publishes one event; raises `Unavailable` when it is not taken."""
+
+
+class ActorInvoker(Protocol):
+    """Who finds the host of an actor and asks it."""
+
+    @property
+    def dapr(self) -> Any:
+        """Dapr's API, of which `InvokeActor` is used."""
 
 
 class Sidecar:

@@ -12,6 +12,7 @@ from chassis.database import Pool, open_pool
 from chassis.events import EventReceiver
 from chassis.gathering import Gathering
 from chassis.ledger import Ledger, Receipt, Row
+from chassis.ledger_rows import PostgresLedgerRows
 from chassis.serve import Process
 from chassis.settings import load
 from chassis.sidecar import Sidecar
@@ -23,7 +24,7 @@ from services.agent.adapters import delivered, incoming
 from services.agent.adapters.actor_hosting import host_actors
 from services.agent.adapters.channel_limits import ChannelLimits
 from services.agent.adapters.customer_client import ActorClient
-from services.agent.adapters.delivery_fences import Fences, fence_ledger
+from services.agent.adapters.delivery_fences import FENCES, Fences, fence_ledger
 from services.agent.adapters.due_heads import PostgresDueHeads
 from services.agent.adapters.grpc_service import AgentService
 from services.agent.adapters.head_store import PostgresHeads
@@ -32,7 +33,14 @@ from services.agent.adapters.inbound import InboundStore
 from services.agent.adapters.knowledge_base import PostgresKnowledgeBase, sync
 from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.adapters.language_model_openai import OpenAiModel
-from services.agent.adapters.publishing import announcement_ledger, fact_ledger, outbox_ledger
+from services.agent.adapters.publishing import (
+    ANNOUNCEMENTS,
+    FACTS,
+    OUTBOX,
+    announcement_ledger,
+    fact_ledger,
+    outbox_ledger,
+)
 from services.agent.adapters.receipts import ReceiptPublisher
 from services.agent.adapters.send_outcomes import SendOutcomes
 from services.agent.application.customer import Desk
@@ -75,9 +83,9 @@ async def main() -> int:
 def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar) -> Process:
     """Wires everything by hand; nothing is started."""
     process = Process("agent", settings)
-    outbox = outbox_ledger(pool, sidecar)
-    announcements = announcement_ledger(pool, sidecar)
-    facts = fact_ledger(pool, sidecar)
+    outbox = outbox_ledger(PostgresLedgerRows(pool, OUTBOX), sidecar)
+    announcements = announcement_ledger(PostgresLedgerRows(pool, ANNOUNCEMENTS), sidecar)
+    facts = fact_ledger(PostgresLedgerRows(pool, FACTS), sidecar)
     ledgers = {
         LedgerName.OUTBOX: outbox,
         LedgerName.ANNOUNCEMENTS: announcements,
@@ -141,7 +149,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
         ("outbox", outbox),
         ("announcements", announcements),
         ("facts", facts),
-        ("fences", fence_ledger(pool, fences)),
+        ("fences", fence_ledger(PostgresLedgerRows(pool, FENCES), fences)),
     ):
         process.background(task_name, ledger.run)
 

@@ -7,7 +7,7 @@ from dapr.proto import api_v1
 from google.protobuf.message import DecodeError
 
 from chassis.errors import Unavailable
-from chassis.sidecar import Sidecar
+from chassis.sidecar import ActorInvoker
 from fte.agent.v1 import customer_actor_pb2 as wire
 from services.agent.adapters.customer_actor import ACTOR_TYPE, actor_id
 from services.agent.adapters.mapping import answer_to_proto, turn_from_proto
@@ -40,7 +40,7 @@ Result: TypeAlias = (
 class ActorClient:
     """Calls `Customer` actors; raises `Unavailable` when the actor could not answer."""
 
-    def __init__(self, sidecar: Sidecar) -> None:
+    def __init__(self, sidecar: ActorInvoker) -> None:
         self._sidecar = sidecar
 
     async def begin(self, head: Head, runner: str) -> Turn | None:

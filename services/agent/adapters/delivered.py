@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -12,7 +13,6 @@ from chassis.ledger import Ledger, Receipt
 from fte.agent.v1 import customer_actor_pb2 as wire
 from fte.conversation.v1 import receipts_pb2
 from services.agent.adapters.customer_client import ActorClient
-from services.agent.adapters.send_outcomes import SendOutcomes
 from services.agent.domain.turn import CustomerId, Side
 
 TOPIC = "fte.channels.delivered"
@@ -20,10 +20,20 @@ TOPIC = "fte.channels.delivered"
 log = structlog.get_logger(__name__)
 
 
+class Outcomes(Protocol):
+    """Where outcomes of sends are shown."""
+
+    async def sent(self, outbox_ids: Sequence[UUID], provider_ids: Sequence[str]) -> None:
+        """Shows messages as sent whose every part is settled."""
+
+    async def owners(self, outbox_ids: Sequence[UUID]) -> dict[UUID, tuple[CustomerId, Side]]:
+        """Returns whose rows these are; those that show how they failed already are left out."""
+
+
 class Delivered:
     """Plain *sent* outcomes are stored in bulk; any other goes through the customer's actor."""
 
-    def __init__(self, outbox: Ledger, outcomes: SendOutcomes, customers: ActorClient) -> None:
+    def __init__(self, outbox: Ledger, outcomes: Outcomes, customers: ActorClient) -> None:
         self._outbox = outbox
         self._outcomes = outcomes
         self._customers = customers

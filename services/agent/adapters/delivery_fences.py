@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import grpc
 
-from chassis.database import Pool
-from chassis.ledger import Ledger, LedgerTable, Row
+from chassis.ledger import Ledger, LedgerRows, Row
+from chassis.ledger_rows import LedgerTable
 from fte.delivery.v1 import delivery_service_pb2 as wire
 from fte.delivery.v1 import delivery_service_pb2_grpc
-from services.agent.application.takeover import FenceRaised
+from services.agent.application.takeover import DeliveryFences, FenceRaised
 from services.agent.domain.turn import ConversationId
 
 CALL_SECONDS = 5.0
@@ -29,19 +29,21 @@ class Fences:
         return FenceRaised(raised.cancelled, raised.in_flight)
 
 
-def fence_ledger(pool: Pool, fences: Fences) -> Ledger:
+FENCES = LedgerTable(
+    "agent.fences",
+    "fence_id",
+    topic="'RaiseFence'",
+    group_id="t.conversation_id",
+    payload="convert_to(t.min_epoch::text, 'UTF8')",
+)
+
+
+def fence_ledger(rows: LedgerRows, fences: DeliveryFences) -> Ledger:
     """The ledger of fences that were promised; a row closes when delivery has raised it."""
 
-    async def raise_all(_: str, rows: Sequence[Row]) -> None:
-        for row in rows:
+    async def raise_all(_: str, driven: Sequence[Row]) -> None:
+        for row in driven:
             if row.group_id is not None:
                 await fences.raise_fence(ConversationId(row.group_id), int(row.payload))
 
-    table = LedgerTable(
-        "agent.fences",
-        "fence_id",
-        topic="'RaiseFence'",
-        group_id="t.conversation_id",
-        payload="convert_to(t.min_epoch::text, 'UTF8')",
-    )
-    return Ledger(pool, table, raise_all, close_on_ack=True)
+    return Ledger(rows, raise_all, close_on_ack=True)

@@ -7,6 +7,7 @@ nothing waits for a gap and a lost hint costs nothing.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -16,7 +17,7 @@ from chassis.ledger import Receipt
 from fte.conversation.v1 import receipts_pb2
 from fte.identity.v1 import identity_service_pb2, identity_service_pb2_grpc
 from fte.intake.v1 import intake_service_pb2, intake_service_pb2_grpc
-from services.agent.adapters.inbound import InboundStore, Owned
+from services.agent.adapters.inbound import Owned
 from services.agent.adapters.receipts import ReceiptPublisher
 from services.agent.application.runner import Runner
 from services.agent.domain.decisions import TRIES
@@ -41,12 +42,28 @@ def asked(event: receipts_pb2.RowsDriven) -> list[Asked]:
     return [Asked(UUID(row.row_id), UUID(row.group_id)) for row in event.rows]
 
 
+class Inbound(Protocol):
+    """Where messages are stored once; raises an error of the database when it is away."""
+
+    async def receipts(self, message_ids: Sequence[UUID]) -> dict[UUID, Receipt]:
+        """Returns the newest receipt of each message that is stored."""
+
+    async def cursors(self, handle_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """Returns how far each handle's sequence is stored; 0 for a new handle."""
+
+    async def store(self, batch: Sequence[Owned]) -> None:
+        """Stores messages, cursors and due times; all or nothing, repeats change nothing."""
+
+    async def store_unreadable(self, owned: Owned) -> None:
+        """Stores a message that cannot be stored as it is, so that a person gets it."""
+
+
 class Incoming:
     """The far end of intake's inbox."""
 
     def __init__(
         self,
-        store: InboundStore,
+        store: Inbound,
         intake: "intake_service_pb2_grpc.IntakeServiceAsyncStub",
         identity: "identity_service_pb2_grpc.IdentityServiceAsyncStub",
         receipts: ReceiptPublisher,

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from chassis.database import Pool
-from chassis.ledger import Ledger, Row
-from chassis.ledger_rows import LedgerTable, PostgresLedgerRows
-from chassis.sidecar import Sidecar
+from chassis.ledger import Ledger, LedgerRows, Row
+from chassis.ledger_rows import LedgerTable
+from chassis.sidecar import EventPublisher
 from fte.agent.v1 import agent_events_pb2
 from fte.conversation.v1 import receipts_pb2
 from fte.metrics.v1 import metrics_events_pb2
@@ -28,57 +27,58 @@ _ANNOUNCED: dict[
     DEAD_LETTERS_TOPIC: agent_events_pb2.MessageDeadLettered,
 }
 
+OUTBOX = LedgerTable(
+    "agent.outbox",
+    "outbox_id",
+    topic="'fte.channels.' || t.channel || '.outbound'",
+    group_id="t.conversation_id",
+)
+ANNOUNCEMENTS = LedgerTable(
+    "agent.announcements", "announcement_id", topic="t.topic", payload="t.payload"
+)
+FACTS = LedgerTable("agent.metric_facts", "fact_id", topic=f"'{FACTS_TOPIC}'", payload="t.payload")
 
-def outbox_ledger(pool: Pool, sidecar: Sidecar) -> Ledger:
+
+def outbox_ledger(rows: LedgerRows, sidecar: EventPublisher) -> Ledger:
     """The ledger of what is to be sent; delivery answers it."""
 
-    async def publish(topic: str, rows: Sequence[Row]) -> None:
+    async def publish(topic: str, driven: Sequence[Row]) -> None:
         event = receipts_pb2.RowsDriven(
             event_id=str(uuid4()),
             occur_time=timestamp(datetime.now(UTC)),
             rows=[
                 receipts_pb2.RowRef(row_id=str(row.row_id), group_id=str(row.group_id))
-                for row in rows
+                for row in driven
             ],
         )
-        await sidecar.publish(topic, event.SerializeToString(), partition_key=str(rows[0].group_id))
+        await sidecar.publish(
+            topic, event.SerializeToString(), partition_key=str(driven[0].group_id)
+        )
 
-    table = LedgerTable(
-        "agent.outbox",
-        "outbox_id",
-        topic="'fte.channels.' || t.channel || '.outbound'",
-        group_id="t.conversation_id",
-    )
-    return Ledger(PostgresLedgerRows(pool, table), publish)
+    return Ledger(rows, publish)
 
 
-def announcement_ledger(pool: Pool, sidecar: Sidecar) -> Ledger:
+def announcement_ledger(rows: LedgerRows, sidecar: EventPublisher) -> Ledger:
     """The ledger of escalations and dead letters; a row closes when the broker has it."""
 
-    async def publish(topic: str, rows: Sequence[Row]) -> None:
-        for row in rows:
+    async def publish(topic: str, driven: Sequence[Row]) -> None:
+        for row in driven:
             event = _ANNOUNCED[topic].FromString(row.payload)
             event.event_id = str(uuid4())
             await sidecar.publish(topic, event.SerializeToString())
 
-    table = LedgerTable(
-        "agent.announcements", "announcement_id", topic="t.topic", payload="t.payload"
-    )
-    return Ledger(PostgresLedgerRows(pool, table), publish, close_on_ack=True)
+    return Ledger(rows, publish, close_on_ack=True)
 
 
-def fact_ledger(pool: Pool, sidecar: Sidecar) -> Ledger:
+def fact_ledger(rows: LedgerRows, sidecar: EventPublisher) -> Ledger:
     """The ledger of metric facts; metrics answers it."""
 
-    async def publish(topic: str, rows: Sequence[Row]) -> None:
+    async def publish(topic: str, driven: Sequence[Row]) -> None:
         event = metrics_events_pb2.FactsRecorded(
             event_id=str(uuid4()),
             occur_time=timestamp(datetime.now(UTC)),
-            rows=[metrics_events_pb2.Fact.FromString(row.payload) for row in rows],
+            rows=[metrics_events_pb2.Fact.FromString(row.payload) for row in driven],
         )
         await sidecar.publish(topic, event.SerializeToString())
 
-    table = LedgerTable(
-        "agent.metric_facts", "fact_id", topic=f"'{FACTS_TOPIC}'", payload="t.payload"
-    )
-    return Ledger(PostgresLedgerRows(pool, table), publish, silence_seconds=FACTS_SILENCE_SECONDS)
+    return Ledger(rows, publish, silence_seconds=FACTS_SILENCE_SECONDS)

@@ -12,7 +12,7 @@ import structlog
 
 from chassis.errors import ServiceError
 from chassis.ledger import BATCH, Receipt
-from chassis.sidecar import Sidecar
+from chassis.sidecar import EventPublisher
 from fte.conversation.v1 import receipts_pb2
 from services.agent.adapters.mapping import timestamp
 
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 class ReceiptPublisher:
     """Publishes receipts in the background, up to 64 to an event; a settled one replaces a stored one."""
 
-    def __init__(self, sidecar: Sidecar) -> None:
+    def __init__(self, sidecar: EventPublisher) -> None:
         self._sidecar = sidecar
         self._waiting: dict[UUID, Receipt] = {}
         self._arrived = asyncio.Event()

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from chassis.errors import ServiceError
-from chassis.sidecar import Sidecar
+from chassis.sidecar import EventPublisher
 from fte.conversation.v1 import receipts_pb2 as receipts
 from services.delivery.application.ports import Receipt
 
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 class ReceiptPublisher:
     """One queue for each topic; a newer receipt of the same row replaces an older one."""
 
-    def __init__(self, sidecar: Sidecar) -> None:
+    def __init__(self, sidecar: EventPublisher) -> None:
         self._sidecar = sidecar
         self._waiting: dict[str, dict[str, receipts.Receipt]] = {
             DELIVERED: {},

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from google.protobuf import json_format
 
 from chassis.ledger import Ledger, Receipt, Row
-from chassis.sidecar import Sidecar
+from chassis.sidecar import EventPublisher
 from fte.conversation.v1 import receipts_pb2
 from fte.intake.v1 import intake_events_pb2
 
@@ -18,7 +18,7 @@ STATUS_SETTLED = "fte.channels.status.settled"
 class Publisher:
     """Publishes rows through the sidecar, each time under a fresh event id."""
 
-    def __init__(self, sidecar: Sidecar) -> None:
+    def __init__(self, sidecar: EventPublisher) -> None:
         self._sidecar = sidecar
 
     async def drive(self, topic: str, rows: Sequence[Row]) -> None:

@@ -211,7 +211,11 @@ class AgentInMemory:
         key = (turn.customer_id, turn.side)
         self.void_open(key)
         head, now = self.heads[key], self.now()
-        head.turn_no, head.begin_count, head.lease_time = turn.turn_no, turn.begin_count, now + lease
+        head.turn_no, head.begin_count, head.lease_time = (
+            turn.turn_no,
+            turn.begin_count,
+            now + lease,
+        )
         row = TurnRow(
             turn.turn_id, key, turn.turn_no, turn.conversation_id, runner,
             tuple(m.message_id for m in turn.batch), turn.due_time, now + cap,
@@ -242,9 +246,7 @@ class AgentInMemory:
             if hint.ledger is LedgerName.ANNOUNCEMENTS:
                 self.announcements.insert(Row(hint.row_id, hint.topic, payload=hint.payload))
 
-    def _project(
-        self, turn: Turn, key: HeadKey, head: Head, version: int, event: Event
-    ) -> None:
+    def _project(self, turn: Turn, key: HeadKey, head: Head, version: int, event: Event) -> None:
         match event:
             case ConversationStarted():
                 head.conversation_id, head.conversation_version = event.conversation_id, version
@@ -306,9 +308,7 @@ class AgentInMemory:
             self.fences.insert(row)
 
 
-def hints_of(
-    turn: Turn, events: Sequence[Event], new_id: Callable[[], UUID]
-) -> tuple[Hint, ...]:
+def hints_of(turn: Turn, events: Sequence[Event], new_id: Callable[[], UUID]) -> tuple[Hint, ...]:
     """The ledger rows that a commit of these events writes; metrics are not simulated."""
     hints: list[Hint] = []
     for event in events:
@@ -323,4 +323,3 @@ def hints_of(
             case _:
                 pass
     return tuple(hints)
-

@@ -93,7 +93,9 @@ class MemoryHeadTransaction:
 
     async def events(self, from_version: int) -> Sequence[Event]:
         """Returns the events from a version on, in order."""
-        return [event for version, event in self._tables.events[self._key] if version >= from_version]
+        return [
+            event for version, event in self._tables.events[self._key] if version >= from_version
+        ]
 
     async def response(self, message_id: MessageId) -> str | None:
         """Returns what was said under this id, None if nothing was."""
