@@ -80,11 +80,13 @@ class Ledger:
         *,
         close_on_ack: bool = False,
         silence_seconds: float = SILENCE_SECONDS,
+        sweep_seconds: float = SWEEP_SECONDS,
     ) -> None:
         self._rows = rows
         self._publish = publish
         self._close_on_ack = close_on_ack
         self._silence_seconds = silence_seconds
+        self._sweep_seconds = sweep_seconds
         self._hints: asyncio.Queue[Row] = asyncio.Queue(maxsize=10_000)
         self._last_receipt = asyncio.get_running_loop().time()
 
@@ -130,7 +132,7 @@ class Ledger:
             except AWAY as error:
                 log.warning("ledger cannot be swept", ledger=self._rows.name, error=str(error))
             if len(claimed) < BATCH:
-                await asyncio.sleep(SWEEP_SECONDS)
+                await asyncio.sleep(self._sweep_seconds)
 
     async def _drive(self, rows: Sequence[Row]) -> None:
         for topic in dict.fromkeys(row.topic for row in rows):

@@ -18,6 +18,7 @@ from chassis.settings import load
 from chassis.sidecar import Sidecar
 from fte.agent.v1 import agent_service_pb2, agent_service_pb2_grpc
 from fte.conversation.v1 import receipts_pb2
+from fte.delivery.v1.delivery_service_pb2_grpc import DeliveryServiceStub
 from fte.identity.v1 import identity_service_pb2_grpc
 from fte.intake.v1 import intake_service_pb2_grpc
 from services.agent.adapters import delivered, incoming
@@ -109,7 +110,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     heads, times = PostgresHeads(turn_pool), _times(settings)
     desk = Desk(Turns(heads, times), Ownership(heads, times, limits.of), limits.of, committed)
     customers = ActorClient(sidecar)
-    fences = Fences(sidecar.service("delivery"))
+    fences = Fences(DeliveryServiceStub(sidecar.service("delivery")))
     take_overs = TakeOvers(customers, fences, settings.takeover_seconds)
     inbound = InboundStore(pool, settings.quiet, settings.burst)
     runner = Runner(

@@ -9,7 +9,9 @@ from chassis.gathering import Gathering
 from chassis.serve import Process
 from chassis.settings import load
 from chassis.sidecar import Sidecar
+from fte.agent.v1.agent_service_pb2_grpc import AgentServiceStub
 from fte.delivery.v1 import delivery_service_pb2_grpc as delivery_grpc
+from fte.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from services.delivery.adapters.answers import ReceiptPublisher
 from services.delivery.adapters.gmail import Gmail
 from services.delivery.adapters.google_token import GoogleToken
@@ -55,8 +57,10 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     own = frozenset({settings.gmail_address.lower(), settings.twilio_whatsapp_from})
 
     send = SendDue(store, providers, policies, answers, settings.patience(), settings.instance)
-    outbound = TakeOutbound(store, AgentContent(sidecar.service("agent")), answers, own, send.wake)
-    statuses = TakeStatuses(store, IntakeStatuses(sidecar.service("intake")), answers, send.wake)
+    content = AgentContent(AgentServiceStub(sidecar.service("agent")))
+    outbound = TakeOutbound(store, content, answers, own, send.wake)
+    reports = IntakeStatuses(IntakeServiceStub(sidecar.service("intake")))
+    statuses = TakeStatuses(store, reports, answers, send.wake)
     reconcile = Reconcile(
         store, providers, policies, answers, statuses, send.wake,
         settings.poll_seconds, READING_SECONDS,

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-import grpc
-
-from chassis.ledger import Ledger, LedgerRows, Row
+from chassis.ledger import SWEEP_SECONDS, Ledger, LedgerRows, Row
 from chassis.ledger_rows import LedgerTable
 from fte.delivery.v1 import delivery_service_pb2 as wire
 from fte.delivery.v1 import delivery_service_pb2_grpc
@@ -17,12 +15,12 @@ CALL_SECONDS = 5.0
 class Fences:
     """Raises fences; raises `Unavailable` when delivery does not answer."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = delivery_service_pb2_grpc.DeliveryServiceStub(channel)
+    def __init__(self, delivery: "delivery_service_pb2_grpc.DeliveryServiceAsyncStub") -> None:
+        self._delivery = delivery
 
     async def raise_fence(self, conversation_id: ConversationId, min_epoch: int) -> FenceRaised:
         """Forbids sends below an epoch; a repeat says how much is still under way."""
-        raised: wire.RaiseFenceResponse = await self._stub.RaiseFence(
+        raised: wire.RaiseFenceResponse = await self._delivery.RaiseFence(
             wire.RaiseFenceRequest(conversation_id=str(conversation_id), min_epoch=min_epoch),
             timeout=CALL_SECONDS,
         )
@@ -38,7 +36,9 @@ FENCES = LedgerTable(
 )
 
 
-def fence_ledger(rows: LedgerRows, fences: DeliveryFences) -> Ledger:
+def fence_ledger(
+    rows: LedgerRows, fences: DeliveryFences, sweep_seconds: float = SWEEP_SECONDS
+) -> Ledger:
     """The ledger of fences that were promised; a row closes when delivery has raised it."""
 
     async def raise_all(_: str, driven: Sequence[Row]) -> None:
@@ -46,4 +46,4 @@ def fence_ledger(rows: LedgerRows, fences: DeliveryFences) -> Ledger:
             if row.group_id is not None:
                 await fences.raise_fence(ConversationId(row.group_id), int(row.payload))
 
-    return Ledger(rows, raise_all, close_on_ack=True)
+    return Ledger(rows, raise_all, close_on_ack=True, sweep_seconds=sweep_seconds)

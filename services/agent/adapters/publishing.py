@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from chassis.ledger import Ledger, LedgerRows, Row
+from chassis.ledger import SWEEP_SECONDS, Ledger, LedgerRows, Row
 from chassis.ledger_rows import LedgerTable
 from chassis.sidecar import EventPublisher
 from fte.agent.v1 import agent_events_pb2
@@ -39,7 +39,9 @@ ANNOUNCEMENTS = LedgerTable(
 FACTS = LedgerTable("agent.metric_facts", "fact_id", topic=f"'{FACTS_TOPIC}'", payload="t.payload")
 
 
-def outbox_ledger(rows: LedgerRows, sidecar: EventPublisher) -> Ledger:
+def outbox_ledger(
+    rows: LedgerRows, sidecar: EventPublisher, sweep_seconds: float = SWEEP_SECONDS
+) -> Ledger:
     """The ledger of what is to be sent; delivery answers it."""
 
     async def publish(topic: str, driven: Sequence[Row]) -> None:
@@ -55,10 +57,12 @@ def outbox_ledger(rows: LedgerRows, sidecar: EventPublisher) -> Ledger:
             topic, event.SerializeToString(), partition_key=str(driven[0].group_id)
         )
 
-    return Ledger(rows, publish)
+    return Ledger(rows, publish, sweep_seconds=sweep_seconds)
 
 
-def announcement_ledger(rows: LedgerRows, sidecar: EventPublisher) -> Ledger:
+def announcement_ledger(
+    rows: LedgerRows, sidecar: EventPublisher, sweep_seconds: float = SWEEP_SECONDS
+) -> Ledger:
     """The ledger of escalations and dead letters; a row closes when the broker has it."""
 
     async def publish(topic: str, driven: Sequence[Row]) -> None:
@@ -67,7 +71,7 @@ def announcement_ledger(rows: LedgerRows, sidecar: EventPublisher) -> Ledger:
             event.event_id = str(uuid4())
             await sidecar.publish(topic, event.SerializeToString())
 
-    return Ledger(rows, publish, close_on_ack=True)
+    return Ledger(rows, publish, close_on_ack=True, sweep_seconds=sweep_seconds)
 
 
 def fact_ledger(rows: LedgerRows, sidecar: EventPublisher) -> Ledger:

@@ -67,13 +67,20 @@ class Runner:
     """Executes due turns of many customers at once, at most `capacity`."""
 
     def __init__(
-        self, name: str, heads: DueHeads, customers: CustomerTurns, thinker: Think, capacity: int
+        self,
+        name: str,
+        heads: DueHeads,
+        customers: CustomerTurns,
+        thinker: Think,
+        capacity: int,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._name = name
         self._heads = heads
         self._customers = customers
         self._thinker = thinker
         self._capacity = capacity
+        self._poll_seconds = poll_seconds
         self._running: dict[Head, asyncio.Task[None]] = {}
         self._turns: set[TurnId] = set()
         self._wake = asyncio.Event()
@@ -100,7 +107,7 @@ class Runner:
                 self._running[head] = tasks.create_task(self._execute(head))
             try:
                 # Not wait_for: before Python 3.12 it can swallow a cancellation.
-                async with asyncio.timeout(POLL_SECONDS):
+                async with asyncio.timeout(self._poll_seconds):
                     await self._wake.wait()
             except TimeoutError:
                 continue

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-import grpc
 import structlog
 
 from chassis.interceptors import violations_of
@@ -24,12 +23,12 @@ log = structlog.get_logger(__name__)
 class AgentContent:
     """Fetches what is to be sent."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = agent_grpc.AgentServiceStub(channel)
+    def __init__(self, agent_service: "agent_grpc.AgentServiceAsyncStub") -> None:
+        self._agent = agent_service
 
     async def fetch(self, row_ids: Sequence[UUID]) -> Sequence[tuple[Intent, str]]:
         """Returns intents with a reason if the content is unusable; raises `Unavailable`."""
-        response: agent.FetchOutboundResponse = await self._stub.FetchOutbound(
+        response: agent.FetchOutboundResponse = await self._agent.FetchOutbound(
             agent.FetchOutboundRequest(outbox_ids=[str(row_id) for row_id in row_ids]),
             timeout=FETCH_SECONDS,
         )
@@ -47,12 +46,12 @@ class AgentContent:
 class IntakeStatuses:
     """Fetches what providers said."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = intake_grpc.IntakeServiceStub(channel)
+    def __init__(self, intake_service: "intake_grpc.IntakeServiceAsyncStub") -> None:
+        self._intake = intake_service
 
     async def fetch(self, row_ids: Sequence[UUID]) -> Sequence[Status]:
         """Returns the statuses that exist; raises `Unavailable`."""
-        response: intake.FetchStatusesResponse = await self._stub.FetchStatuses(
+        response: intake.FetchStatusesResponse = await self._intake.FetchStatuses(
             intake.FetchStatusesRequest(row_ids=[str(row_id) for row_id in row_ids]),
             timeout=FETCH_SECONDS,
         )
