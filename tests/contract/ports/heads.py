@@ -169,7 +169,7 @@ def _in_memory() -> AgentStores:
 def _held_by_memory(tables: AgentInMemory) -> Held:
     keys = sorted(tables.heads, key=lambda key: key[1], reverse=True)
     head = tables.heads[keys[0]]
-    announced = [tables.announcements.row(i).topic for i in tables.announcements.ids()]
+    announced = [entry.row.topic for entry in tables.announcements.entries.values()]
     return Held(
         version=head.version,
         epoch=head.epoch,

@@ -166,7 +166,7 @@ class MemoryOutcomes:
     async def sent(self, outbox_ids: Sequence[UUID], provider_ids: Sequence[str]) -> None:
         """Shows messages as sent whose every part is settled."""
         await self._io.request("agent.outcomes.sent")
-        open_rows = self._tables.outbox.open_ids()
+        open_rows = self._tables.outbox.unsettled.keys()
         for outbox_id in outbox_ids:
             row = self._tables.outbox_rows.get(outbox_id)
             if row is None:
@@ -208,6 +208,7 @@ class MemoryOutcomes:
         if self._tables.outbox.outcome(outbox_id) not in {"", "sent"}:
             return
         self._tables.outbox.settle(outbox_id, outcome)
+        self._tables.outbox.entries[outbox_id].outcome = outcome
         row = self._tables.outbox_rows[outbox_id]
         message = self._tables.outbound[row.message_id]
         message.delivery_status = DELIVERY_STATUS[outcome]

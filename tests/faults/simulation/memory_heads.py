@@ -150,12 +150,8 @@ class MemoryHeadTransaction:
     async def raise_fences(self, epoch: int) -> tuple[ConversationId, ...]:
         """Opens a fence for every conversation of this side in which an older epoch might still send."""
         tables = self._tables
-        open_rows = {row.row_id for row in tables.outbox.open_rows()}
-        found = {
-            row.conversation_id
-            for row in tables.outbox_rows.values()
-            if row.key == self._key and row.outbox_id in open_rows
-        }
+        rows = (tables.outbox_rows[outbox_id] for outbox_id in tables.outbox.unsettled)
+        found = {row.conversation_id for row in rows if row.key == self._key}
         active = tables.heads[self._key].conversation_id
         conversations = sorted(found | ({active} if active else set()))
         self.changes.append(lambda: tables.add_fences(self._key, epoch, conversations))
