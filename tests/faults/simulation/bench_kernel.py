@@ -36,7 +36,7 @@ def world(seed: int) -> tuple[int, int]:
         processes = [Process(f"p{number}") for number in range(PROCESSES)]
         for process in processes:
             process.start(main)
-        while any(process.alive for process in processes):
+        while any(process.alive for process in processes):  # noqa: ASYNC110 - virtual time
             await asyncio.sleep(1)
 
     loop.run_world(play())

@@ -10,17 +10,20 @@ their time and then in that order, and tasks hash by their number.
 """
 
 import asyncio
+import contextlib
 import heapq
 import math
 import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import Executor
 from contextvars import Context, ContextVar, copy_context
 from datetime import UTC, datetime, timedelta
 from types import coroutine
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 RUNNING, STOPPED, DEAD = range(3)
 EPOCH = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -81,7 +84,7 @@ class _Callback(asyncio.TimerHandle):
 
     def cancel(self) -> None:
         self._cancelled = True
-        self._callback = self._args = None
+        self._callback, self._args = _nothing, ()
 
 
 class _Task(asyncio.Task[T]):
@@ -139,7 +142,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self.call_at(self._now + seconds, callback, context=self.world)
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
     ) -> _Callback:
         """Appends a callback to what is ready."""
         # Not `or`: the world's context is empty, and so counts as false.
@@ -155,8 +158,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_later(
         self,
         delay: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Args], object],
+        *args: *Args,
         context: Context | None = None,
     ) -> _Callback:
         """Calls back in so many virtual seconds."""
@@ -165,8 +168,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Args], object],
+        *args: *Args,
         context: Context | None = None,
     ) -> _Callback:
         """Calls back at a virtual time."""
@@ -193,7 +196,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._prune_at = 2 * len(self._tasks) + 1024
         return task
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Args], T], *args: *Args
+    ) -> asyncio.Future[T]:
         """Refuses: a thread would bring its own order of things.
 
         Raises:
@@ -243,17 +248,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if not self.closing:
             super()._asyncgen_finalizer_hook(agen)  # type: ignore[misc]
             return
-        try:
+        with contextlib.suppress(BaseException):
             agen.aclose().send(None)
-        except BaseException:  # noqa: BLE001, S110 - it has ended
-            pass
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Needs no count: cancelled timers leave the heap when their time comes."""
 
     def _run_once(self) -> None:
         ready = self._ready
-        take = ready.popleft
         while not self._stopping:  # type: ignore[attr-defined]
             if not ready:
                 self._jump()
@@ -261,25 +263,29 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.callbacks += count
             if self.callbacks > MOST_CALLBACKS:
                 raise Runaway(f"{self.callbacks} callbacks until {self._now:.3f} s")
-            for _ in range(count):
-                handle = take()
-                if handle._cancelled:
-                    continue
-                life = handle._context.get(LIFE)
-                if life is not None and life.pulse:
-                    if life.pulse == STOPPED:
-                        life.parked.append(handle)
-                    continue
-                try:
-                    handle._context.run(handle._callback, *handle._args)  # type: ignore[arg-type,misc]
-                except KeyboardInterrupt:
+            self._run_ready(count)
+
+    def _run_ready(self, count: int) -> None:
+        take = self._ready.popleft
+        for _ in range(count):
+            handle = take()
+            if handle._cancelled:
+                continue
+            life = handle._context.get(LIFE)
+            if life is not None and life.pulse:
+                if life.pulse == STOPPED:
+                    life.parked.append(handle)
+                continue
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except KeyboardInterrupt:
+                raise
+            except SystemExit:
+                if life is None:
                     raise
-                except SystemExit:
-                    if life is None:
-                        raise
-                    # Its task has it as well, which ends the process, not the world.
-                except BaseException as error:  # noqa: BLE001 - as every event loop does
-                    self.call_exception_handler({"message": "callback failed", "exception": error})
+                # Its task has it as well, which ends the process, not the world.
+            except BaseException as error:  # noqa: BLE001 - as every event loop does
+                self.call_exception_handler({"message": "callback failed", "exception": error})
 
     def _jump(self) -> None:
         """Moves the time to the next timer that somebody alive waits for, and makes all of that time ready."""
@@ -299,6 +305,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
             return
         waiting = [task.get_coro() for task in self._tasks if not task.done()]
         raise Deadlock(f"{len(waiting)} tasks wait at {self._now:.3f} s: {waiting[:20]}")
+
+
+def _nothing() -> None:
+    pass
 
 
 @coroutine

@@ -241,8 +241,8 @@ def test_what_a_process_held_is_released_when_it_dies_and_not_before() -> None:
             process.on_kill(self.free)
 
         def free(self) -> None:
-            assert self.freed is not None
-            self.freed, freed = None, self.freed
+            freed, self.freed = self.freed, None
+            assert freed is not None
             freed.set_result(None)
 
     async def world() -> tuple[float, float]:
@@ -428,6 +428,10 @@ def test_threads_are_refused() -> None:
         play(world)
 
 
+def revive(loop: VirtualLoop, process: Process) -> None:
+    loop.later(1, process.restart)
+
+
 def lively(seed: int) -> list[str]:
     """Plays a world full of faults, and returns its history; run by the test below in processes of its own."""
     loop, random = VirtualLoop(), Random(seed)
@@ -455,9 +459,7 @@ def lively(seed: int) -> list[str]:
             raise ConnectionError("lost")  # cancels a set of tasks, each with a last touch
 
     async def play_all() -> None:
-        processes = [
-            Process(f"p{n}", lambda p: loop.later(1, p.restart) and None) for n in range(3)
-        ]
+        processes = [Process(f"p{n}", lambda p: revive(loop, p)) for n in range(3)]
         for process in processes:
             process.start(main)
         await asyncio.sleep(60)
