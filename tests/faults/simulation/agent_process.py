@@ -87,7 +87,7 @@ class AgentProcess:
 
     async def run(self) -> None:
         """Serves until the process dies."""
-        subscribe = self._world.broker.subscribe
+        subscribe = self._world.subscribe
         subscribe("agent", incoming.TOPIC, self._process, self._arrived)
         subscribe("agent", delivered.TOPIC, self._process, self._delivered)
         async with asyncio.TaskGroup() as tasks:

@@ -53,7 +53,7 @@ class IntakeProcess:
 
     async def run(self) -> None:
         """Serves until the process dies."""
-        subscribe = self._world.broker.subscribe
+        subscribe = self._world.subscribe
         subscribe("intake", events.SETTLED, self._process, self._settled)
         subscribe("intake", events.STATUS_SETTLED, self._process, self._settled)
         async with asyncio.TaskGroup() as tasks:

@@ -1,0 +1,99 @@
+"""A delivery of a world: the real sending, reconciling and taking over, wired as the service wires them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chassis.gathering import Gathering
+from fte.conversation.v1 import receipts_pb2
+from services.delivery.adapters.answers import ReceiptPublisher
+from services.delivery.adapters.grpc_service import DeliveryServicer
+from services.delivery.adapters.peers import AgentContent, IntakeStatuses
+from services.delivery.adapters.subscriptions import OUTBOUND_TOPICS, STATUS_TOPIC
+from services.delivery.application.ports import Patience
+from services.delivery.application.reconcile import Reconcile
+from services.delivery.application.send_due import SendDue
+from services.delivery.application.take_outbound import TakeOutbound
+from services.delivery.application.take_statuses import TakeStatuses
+from services.delivery.domain.intent import Channel
+from services.delivery.domain.transitions import Policy
+from tests.faults.simulation.intake_process import OUR_ADDRESS, OUR_NUMBER
+from tests.faults.simulation.memory_intents import MemoryIntentStore
+
+if TYPE_CHECKING:
+    from tests.faults.simulation.process import Process
+    from tests.faults.simulation.world import World
+
+# The windows of the product, ten times as fast.
+WINDOWS = {
+    Channel.EMAIL: timedelta(seconds=12),
+    Channel.WHATSAPP: timedelta(seconds=30),
+    Channel.WEB_FORM: timedelta(seconds=1),
+}
+GIVE_UP = timedelta(minutes=24)
+FOLLOWER_SECONDS = 5.0
+READING_SECONDS = 5.0
+ATTEMPT_SECONDS, SEND_SECONDS, AT_ONCE = 10.0, 4.0, 8
+
+
+class DeliveryProcess:
+    """What one incarnation of delivery has in memory; `run` is its root task."""
+
+    def __init__(self, world: "World", process: "Process") -> None:
+        self._world = world
+        self._process = process
+        store = MemoryIntentStore(world.intents, world.io, FOLLOWER_SECONDS)
+        answers = ReceiptPublisher(world.sidecar)
+        policies = {
+            channel: Policy(window, GIVE_UP, world.plan.never_resend)
+            for channel, window in WINDOWS.items()
+        }
+        patience = Patience(ATTEMPT_SECONDS, SEND_SECONDS, world.poll_seconds, AT_ONCE)
+        providers = world.providers()
+        self._send = SendDue(store, providers, policies, answers, patience, process.name)
+        self._statuses = TakeStatuses(
+            store, IntakeStatuses(world.intake_stub), answers, self._send.wake
+        )
+        self._reconcile = Reconcile(
+            store, providers, policies, answers, self._statuses, self._send.wake,
+            world.poll_seconds, READING_SECONDS,
+        )  # fmt: skip
+        own = frozenset({OUR_ADDRESS, OUR_NUMBER})
+        outbound = TakeOutbound(
+            store, AgentContent(world.agent_stub), answers, own, self._send.wake
+        )
+        self._arriving = Gathering("outbound", outbound)
+        self._reported = Gathering("statuses", self._statuses)
+        self._answers = answers
+        self.servicer = DeliveryServicer(store, answers)
+
+    async def run(self) -> None:
+        """Serves until the process dies."""
+        subscribe = self._world.subscribe
+        for topic in OUTBOUND_TOPICS:
+            subscribe("delivery", topic, self._process, _rows(self._arriving))
+        subscribe("delivery", STATUS_TOPIC, self._process, _rows(self._reported))
+        async with asyncio.TaskGroup() as tasks:
+            for work in (
+                self._recover_and_send,
+                self._reconcile.run,
+                self._arriving.run,
+                self._reported.run,
+                self._answers.run,
+            ):
+                tasks.create_task(work())
+
+    async def _recover_and_send(self) -> None:
+        await self._reconcile.recover(self._process.name)
+        await self._reconcile.repeat_receipts()
+        await self._send.run()
+
+
+def _rows(gathering: Gathering[UUID]) -> Callable[[bytes], Awaitable[None]]:
+    async def handle(event: bytes) -> None:
+        driven = receipts_pb2.RowsDriven.FromString(event)
+        gathering.put(UUID(row.row_id) for row in driven.rows)
+
+    return handle
