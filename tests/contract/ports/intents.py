@@ -89,17 +89,19 @@ def step(state: State, **changes: object) -> Step:
 
 
 @asynccontextmanager
-async def intents_over(backing: Database | None) -> AsyncIterator[Intents]:
+async def intents_over(
+    backing: Database | None, follower_wait_seconds: float = FOLLOWER_WAIT_SECONDS
+) -> AsyncIterator[Intents]:
     """Gives an empty ledger in memory or in the database."""
     if backing is None:
         clock = Clock()
         rows = IntentsInMemory(clock, random.Random(1))  # noqa: S311 - only jitter
-        one, two = (MemoryIntentStore(rows, Direct(), FOLLOWER_WAIT_SECONDS) for _ in range(2))
+        one, two = (MemoryIntentStore(rows, Direct(), follower_wait_seconds) for _ in range(2))
         yield Intents(one, two, _InMemory(rows, clock))
         return
     pool = await open_pool(backing.url("fte_delivery"), 4, application="test")
     try:
-        first, second = (PostgresIntentStore(pool, FOLLOWER_WAIT_SECONDS) for _ in range(2))
+        first, second = (PostgresIntentStore(pool, follower_wait_seconds) for _ in range(2))
         yield Intents(first, second, _InPostgres(pool, backing))
     finally:
         await pool.close()
