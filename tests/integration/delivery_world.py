@@ -276,13 +276,11 @@ class World:
 
 
 @asynccontextmanager
-async def world(
-    database: Database, policy: Policy | None = None, follower_wait_seconds: float = 30.0
-) -> AsyncIterator[World]:
+async def world(database: Database, policy: Policy | None = None) -> AsyncIterator[World]:
     pool = await open_pool(database.url("fte_delivery"), 4, application="test")
     made = World(
         pool,
-        PostgresIntentStore(pool, follower_wait_seconds),
+        PostgresIntentStore(pool, 30.0),
         {
             Channel.EMAIL: Far("gmail", needs_preparation=True),
             Channel.WHATSAPP: Far("twilio"),

@@ -1,7 +1,6 @@
 """Unknown outcomes and dead workers: nothing is lost, nothing is sent twice that a witness can see."""
 
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 
@@ -150,49 +149,3 @@ async def test_a_status_that_names_the_intent_is_the_first_witness(database: Dat
         assert receipt is not None
         assert receipt.provider_id == "SM1"
         assert far.readings == 0
-
-
-async def test_a_status_before_its_intent_is_known_waits(database: Database) -> None:
-    async with world(database) as w:
-        await w.start()
-        await w.hear_status(Channel.WHATSAPP, "twilio-0", "delivered")
-        assert len(w.heard.settled_statuses) == 1
-        message = intent(Channel.WHATSAPP)
-        await w.accept(message)
-        await w.counts("SELECT provider_status FROM delivery.intents", "delivered")
-
-
-async def test_a_failure_after_sent_takes_it_back_and_cancels_the_rest(
-    database: Database,
-) -> None:
-    async with world(database) as w:
-        await w.start()
-        conversation, message = uuid4(), uuid4()
-        first, second = (
-            intent(Channel.WHATSAPP, n, conversation=conversation, message=message) for n in (1, 2)
-        )
-        await w.accept(first, second)
-        await w.becomes(first, State.SENT)
-        await w.hear_status(
-            Channel.WHATSAPP, "twilio-0", "undelivered", of=first, error_code="63016"
-        )
-        await w.becomes(first, State.REJECTED)
-        await w.becomes(second, State.CANCELLED)
-        assert await w.pool.fetchval(
-            "SELECT error FROM delivery.intents WHERE intent_id = $1", first.intent_id
-        ) == "63016"  # fmt: skip
-        receipt = w.heard.last(first.intent_id)
-        assert receipt is not None
-        assert receipt.state is State.REJECTED
-
-
-async def test_statuses_are_monotone(database: Database) -> None:
-    async with world(database) as w:
-        await w.start()
-        message = intent(Channel.WHATSAPP)
-        await w.accept(message)
-        await w.becomes(message, State.SENT)
-        for status in ("read", "sent", "failed", "delivered", "queued", "read"):
-            await w.hear_status(Channel.WHATSAPP, "twilio-0", status, of=message)
-        assert await w.pool.fetchval("SELECT provider_status FROM delivery.intents") == "read"
-        assert await w.state(message) is State.SENT

@@ -1,4 +1,4 @@
-"""The intent ledger over a real Postgres: one intent for each row, in order, above its fence."""
+"""Delivery's loops over a real Postgres, and what only its locks can show. The port has a suite of its own."""
 
 import asyncio
 from datetime import timedelta
@@ -44,6 +44,22 @@ async def test_a_restart_answers_again_what_became_final_just_before(database: D
         assert [(r.row_id, r.state) for r in w.heard.receipts] == [(mail.intent_id, State.SENT)]
 
 
+async def test_every_end_is_one_fact_with_its_outcome(database: Database) -> None:
+    async with world(database) as w:
+        w.far[Channel.EMAIL].actions = ["reject"]
+        await w.start()
+        conversation, message = uuid4(), uuid4()
+        first, second = (
+            intent(send_seq=n, conversation=conversation, message=message) for n in (1, 2)
+        )
+        later = intent(send_seq=3, conversation=conversation)
+        await w.accept(first, second, later)
+        await w.becomes(later, State.SENT)
+        outcomes = {r.row_id: r.state.outcome for r in w.heard.receipts}
+        assert outcomes[second.intent_id] == "cancelled"
+        assert sorted(f.outcome for f in await _facts(w)) == ["cancelled", "rejected", "sent"]
+
+
 async def test_duplicates_of_a_hint_make_one_intent_and_one_message(database: Database) -> None:
     async with world(database) as w:
         await w.start()
@@ -55,114 +71,6 @@ async def test_duplicates_of_a_hint_make_one_intent_and_one_message(database: Da
         assert len(w.far[Channel.EMAIL].sends) == 1
         # A repeat after the end is answered with the newest receipt.
         assert {r.state for r in w.heard.receipts[-5:]} == {State.SENT}
-
-
-async def test_parts_go_in_order_whatever_the_order_of_their_hints(database: Database) -> None:
-    async with world(database) as w:
-        await w.start()
-        conversation = uuid4()
-        parts = [intent(send_seq=n, conversation=conversation) for n in (1, 2, 3, 4)]
-        for part in (parts[2], parts[1], parts[3], parts[0]):
-            await w.accept(part)
-        await w.becomes(parts[3], State.SENT)
-        assert w.far[Channel.EMAIL].taken == parts
-
-
-async def test_an_unknown_outcome_holds_its_followers_and_nobody_else(database: Database) -> None:
-    async with world(database) as w:
-        far = w.far[Channel.EMAIL]
-        far.witness_is_dark = True
-        far.actions = ["take_and_lose"]
-        await w.start()
-        conversation = uuid4()
-        first, second = (intent(send_seq=n, conversation=conversation) for n in (1, 2))
-        await w.accept(first)
-        await w.becomes(first, State.UNKNOWN)
-        other = intent()
-        await w.accept(second, other)
-        await w.becomes(other, State.SENT)
-        assert await w.state(second) is State.PENDING
-        far.witness_is_dark = False
-        await w.becomes(first, State.SENT)
-        await w.becomes(second, State.SENT)
-        assert far.taken == [first, other, second]
-
-
-async def test_a_failed_part_cancels_the_rest_of_its_answer_only(database: Database) -> None:
-    async with world(database) as w:
-        w.far[Channel.EMAIL].actions = ["reject"]
-        conversation, message = uuid4(), uuid4()
-        await w.start()
-        first, second = (
-            intent(send_seq=n, conversation=conversation, message=message) for n in (1, 2)
-        )
-        later = intent(send_seq=3, conversation=conversation)
-        await w.accept(first, second, later)
-        await w.becomes(later, State.SENT)
-        assert await w.state(first) is State.REJECTED
-        assert await w.state(second) is State.CANCELLED
-        assert w.far[Channel.EMAIL].taken == [later]
-        outcomes = {r.row_id: r.state.outcome for r in w.heard.receipts}
-        assert outcomes[second.intent_id] == "cancelled"
-        assert sorted(f.outcome for f in await _facts(w)) == ["cancelled", "rejected", "sent"]
-
-
-async def test_a_whatsapp_follower_waits_for_the_status_sent(database: Database) -> None:
-    async with world(database) as w:
-        await w.start()
-        conversation = uuid4()
-        first, second = (intent(Channel.WHATSAPP, n, conversation=conversation) for n in (1, 2))
-        await w.accept(first, second)
-        await w.becomes(first, State.SENT)
-        await asyncio.sleep(0.1)
-        assert await w.state(second) is State.PENDING
-        await w.hear_status(Channel.WHATSAPP, "twilio-0", "sent")
-        await w.becomes(second, State.SENT)
-
-
-async def test_a_whatsapp_follower_does_not_wait_for_ever(database: Database) -> None:
-    async with world(database, follower_wait_seconds=0.3) as w:
-        await w.start()
-        conversation = uuid4()
-        first, second = (intent(Channel.WHATSAPP, n, conversation=conversation) for n in (1, 2))
-        await w.accept(first, second)
-        await w.becomes(second, State.SENT)
-
-
-async def test_nothing_below_a_fence_is_sent(database: Database) -> None:
-    async with world(database) as w:
-        conversation = uuid4()
-        raised = await w.store.raise_fence(conversation, 3)
-        assert (raised.cancelled, raised.in_flight) == ((), 0)
-        await w.start()
-        below = intent(conversation=conversation, epoch=2)
-        at = intent(conversation=conversation, epoch=3, send_seq=2)
-        await w.accept(below, at)
-        await w.becomes(at, State.SENT)
-        assert await w.state(below) is State.CANCELLED
-        assert w.far[Channel.EMAIL].sends == [at]
-
-
-async def test_raising_a_fence_cancels_what_waits_and_counts_what_is_under_way(
-    database: Database,
-) -> None:
-    async with world(database) as w:
-        w.far[Channel.EMAIL].actions = ["hang"]
-        await w.start()
-        conversation = uuid4()
-        first, second = (intent(send_seq=n, conversation=conversation) for n in (1, 2))
-        await w.accept(first, second)
-        await w.becomes(first, State.ATTEMPTING)
-        raised = await w.store.raise_fence(conversation, 1)
-        assert [r.row_id for r in raised.cancelled] == [second.intent_id]
-        assert raised.in_flight == 1
-        # A fence never goes down.
-        await w.store.raise_fence(conversation, 0)
-        third = intent(send_seq=3, conversation=conversation)
-        await w.accept(third)
-        await w.kill()
-        await w.pool.execute("UPDATE delivery.intents SET deadline_time = now()")
-        assert (await w.store.raise_fence(conversation, 1)).in_flight == 0
 
 
 async def test_a_fence_waits_for_a_claim_and_then_sees_its_attempt(database: Database) -> None:
@@ -212,25 +120,6 @@ async def test_a_claim_waits_for_a_fence_that_is_being_raised(database: Database
         claimed = await claiming
         assert claimed.attempts == ()
         assert [r.row_id for r in claimed.cancelled] == [mail.intent_id]
-
-
-async def test_a_doubt_below_the_fence_holds_nobody_and_is_never_resent(
-    database: Database,
-) -> None:
-    async with world(database) as w:
-        far = w.far[Channel.EMAIL]
-        far.actions = ["lose"]
-        await w.start()
-        conversation = uuid4()
-        first = intent(conversation=conversation)
-        await w.accept(first)
-        await w.becomes(first, State.UNKNOWN)
-        await w.store.raise_fence(conversation, 1)
-        human = intent(send_seq=2, conversation=conversation, epoch=1)
-        await w.accept(human)
-        await w.becomes(human, State.SENT)
-        await w.becomes(first, State.CANCELLED)
-        assert far.sends == [first, human]
 
 
 async def test_a_refused_recipient_keeps_its_number_as_cancelled(database: Database) -> None:

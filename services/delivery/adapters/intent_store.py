@@ -183,26 +183,13 @@ class PostgresIntentStore:
 
     async def apply_statuses(self, decide: DecideStatus, limit: int) -> Applied:
         """Applies waiting statuses to their intents; those without one keep waiting."""
-        receipts: dict[UUID, Receipt] = {}
-        copies: list[tuple[UUID, str]] = []
-        async with self._connection() as connection, connection.transaction():
-            waiting = await connection.fetch(sql.WAITING_STATUSES, limit)
-            for found in waiting:
-                status = _status(found)
-                row = await connection.fetchrow(sql.LOCK, found["intent_id"])
-                if row is None:
-                    continue
-                progress = _progress(row)
-                if progress.provider_id and progress.provider_id != status.provider_id:
-                    copies.append((found["intent_id"], status.provider_id))
-                    continue
-                step = decide(progress, status)
-                if step is not None:
-                    receipt = await self._apply(connection, row, step, None)
-                    if receipt is not None:
-                        receipts[receipt.row_id] = receipt
-            await connection.execute(sql.MARK_APPLIED, [row["row_id"] for row in waiting])
-        return Applied(len(waiting), tuple(receipts.values()), tuple(copies))
+        try:
+            async with self._transaction() as connection:
+                return await self._apply_statuses(connection, decide, limit)
+        except asyncpg.UniqueViolationError:
+            # Somebody else committed the provider id of one of them meanwhile; all are looked at again.
+            log.warning("provider id already taken")
+            return Applied()
 
     async def raise_fence(self, conversation_id: UUID, min_epoch: int) -> Raised:
         """Raises a conversation's fence, never lowers it, and cancels what waits below it."""
@@ -221,6 +208,42 @@ class PostgresIntentStore:
         """Records a metric fact about a provider's breaker."""
         async with self._connection() as connection:
             await self._add_fact(connection, mapping.health_fact(channel, phase))
+
+    async def _apply_statuses(
+        self, connection: Connection, decide: DecideStatus, limit: int
+    ) -> Applied:
+        receipts: dict[UUID, Receipt] = {}
+        copies: list[tuple[UUID, str]] = []
+        waiting = await connection.fetch(sql.WAITING_STATUSES, limit)
+        for found in waiting:
+            status = _status(found)
+            row = await connection.fetchrow(sql.LOCK, found["intent_id"])
+            if row is None:
+                continue
+            progress = _progress(row)
+            if progress.provider_id and progress.provider_id != status.provider_id:
+                copies.append((found["intent_id"], status.provider_id))
+                continue
+            step = decide(progress, status)
+            if step is None or await self._takes_anothers_id(connection, row, step):
+                continue
+            receipt = await self._apply(connection, row, step, None)
+            if receipt is not None:
+                receipts[receipt.row_id] = receipt
+        await connection.execute(sql.MARK_APPLIED, [row["row_id"] for row in waiting])
+        return Applied(len(waiting), tuple(receipts.values()), tuple(copies))
+
+    async def _takes_anothers_id(
+        self, connection: Connection, row: asyncpg.Record, step: Step
+    ) -> bool:
+        # A doubt about the same words may have found this message first. Asked before, because the unique key
+        # would undo the other statuses too, and this one would stop them for ever.
+        if step.provider_id == (row["provider_id"] or ""):
+            return False
+        taken = await connection.fetchval(sql.KNOWN, row["channel"], [step.provider_id])
+        if taken is not None:
+            log.warning("provider id already taken", intent_id=row["intent_id"])
+        return taken is not None
 
     async def _apply(
         self, connection: Connection, row: asyncpg.Record, step: Step, notice: Intent | None
