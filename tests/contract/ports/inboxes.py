@@ -86,7 +86,7 @@ def _in_memory() -> Inboxes:
 
     async def drive(inbox_id: UUID) -> Drive:
         row = rows.rows[inbox_id]
-        kept = row.drive
+        kept = rows.ledger.entries[inbox_id]
         return Drive(
             kept.state,
             kept.outcome,

@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
 
 # What may become of a message. Failed comes with an apology and a person, with_human means that a person reads it.
 OUTCOMES = frozenset({"answered", "escalated", "with_human", "failed", "suppressed"})
@@ -42,7 +41,7 @@ class MessageEnd:
     """A customer's message as the agent holds it at the end."""
 
     message_id: str
-    customer: str
+    customer: str  # and side
     outcome: str
     turn_id: str
     turn_state: str
@@ -121,25 +120,26 @@ def extra_copies(evidence: Evidence) -> list[str]:
 
 
 def _lost(evidence: Evidence) -> Iterator[str]:
-    rows: dict[str, list[InboxEnd]] = defaultdict(list)
-    for row in evidence.inbox:
-        rows[row.key].append(row)
+    copies = Counter(row.key for row in evidence.inbox)
     for said in evidence.said:
-        if said.acknowledged and not rows[said.key]:
+        if said.acknowledged and not copies[said.key]:
             yield f"lost: {said.key} was acknowledged and is not in the inbox"
+    for key, count in copies.items():
+        if count > 1:
+            yield f"doubled: {key} is {count} messages in the inbox"
     held = {message.message_id: message for message in evidence.messages}
-    for key, copies in rows.items():
-        if len(copies) > 1:
-            yield f"doubled: {key} is {len(copies)} messages in the inbox"
-        for row in copies:
-            if row.outcome not in OUTCOMES:
-                yield f"lost: {key} ended as {row.state} with the outcome {row.outcome!r}"
-            elif row.outcome != "suppressed":
-                ours = held.get(row.message_id)
-                if ours is None:
-                    yield f"lost: {key} is unknown to the agent"
-                elif ours.outcome != row.outcome:
-                    yield f"told wrong: {key} is {row.outcome} for intake, {ours.outcome} for the agent"
+    for row in evidence.inbox:
+        if row.outcome not in OUTCOMES:
+            yield f"lost: {row.key} ended as {row.state} with the outcome {row.outcome!r}"
+        elif row.outcome != "suppressed":
+            yield from _held_alike(row, held.get(row.message_id))
+
+
+def _held_alike(row: InboxEnd, ours: MessageEnd | None) -> Iterator[str]:
+    if ours is None:
+        yield f"lost: {row.key} is unknown to the agent"
+    elif ours.outcome != row.outcome:
+        yield f"told wrong: {row.key} is {row.outcome} for intake, {ours.outcome} for the agent"
 
 
 def _turns(evidence: Evidence) -> Iterator[str]:
@@ -177,7 +177,8 @@ def _parts(evidence: Evidence) -> Iterator[str]:
         name = f"{part.kind} {part.intent_id} on {part.lane}"
         if part.intent_state not in FINAL:
             yield f"lost: {name} ended as {part.intent_state or 'nothing'}"
-        if part.intent_state == "SENT" and count == 0:
+        # A web answer has no provider: recording it as sent is what shows it.
+        if part.intent_state == "SENT" and count == 0 and not part.lane.endswith("/web_form"):
             yield f"lost: {name} is SENT and no provider took it"
         if count > 1 + part.resends:
             yield f"doubled: {name} was taken {count} times with {part.resends} resend(s)"
@@ -190,7 +191,13 @@ def _parts(evidence: Evidence) -> Iterator[str]:
 
 
 def _order(evidence: Evidence) -> Iterator[str]:
-    ends = {message.message_id: message.turn_end for message in evidence.messages}
+    yield from _inbound_order(evidence)
+    yield from _outbound_order(evidence)
+
+
+def _inbound_order(evidence: Evidence) -> Iterator[str]:
+    """Numbers have no gap, and on each side of a customer no later message is worked on before an earlier one."""
+    held = {message.message_id: message for message in evidence.messages}
     handles: dict[str, list[InboxEnd]] = defaultdict(list)
     for row in evidence.inbox:
         if row.number:
@@ -199,9 +206,17 @@ def _order(evidence: Evidence) -> Iterator[str]:
         rows.sort(key=lambda row: row.number)
         if [row.number for row in rows] != list(range(1, len(rows) + 1)):
             yield f"order: {handle} has the numbers {[row.number for row in rows]}"
-        times = [ends.get(row.message_id) for row in rows]
-        if any(a is not None and b is not None and a > b for a, b in pairwise(times)):
+        ends: dict[str, list[datetime]] = defaultdict(list)
+        for row in rows:
+            message = held.get(row.message_id)
+            if message is not None and message.turn_end is not None:
+                ends[message.customer].append(message.turn_end)
+        if any(times != sorted(times) for times in ends.values()):
             yield f"order: a later message of {handle} was answered before an earlier one"
+
+
+def _outbound_order(evidence: Evidence) -> Iterator[str]:
+    """What a conversation sends on a channel is taken by the provider in the order of its numbers."""
     first: dict[str, int] = {}
     for handed in evidence.handed:
         first.setdefault(handed.intent_id, handed.place)

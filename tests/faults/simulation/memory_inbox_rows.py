@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from chassis.ledger import Row
@@ -16,20 +16,7 @@ from services.intake.application.messages import (
     ProviderStatus,
     SuppressReason,
 )
-
-_FIRST_DRIVE = timedelta(seconds=1)
-
-
-@dataclass(slots=True)
-class Driven:
-    """What a ledger knows of a row: open, stored or settled, and when it is driven next."""
-
-    next_drive_time: datetime
-    state: str = "open"
-    attempts: int = 0
-    outcome: str | None = None
-    stored_time: datetime | None = None
-    settle_time: datetime | None = None
+from tests.faults.simulation.memory_ledger import LedgerTableInMemory
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +30,6 @@ class InboxRow:
     provider_id: str
     content: bytes
     accept_time: datetime
-    drive: Driven
     handle_id: UUID | None = None
     inbox_seq: int = 0
     request_hash: bytes = b""
@@ -67,6 +53,7 @@ class InboxInMemory:
     """All rows; `now` is the database's clock. The raw feed's announcements are left out: nobody waits for them."""
 
     def __init__(self, now: Callable[[], datetime], ids: random.Random) -> None:
+        self.ledger = LedgerTableInMemory("intake.inbox", now, ids)
         self._now = now
         self._ids = ids
         self._made = 0
@@ -91,26 +78,27 @@ class InboxInMemory:
         row.handle_id = handle_id
         row.request_hash = message.request_hash
         row.suppress_reason = message.suppress_reason
-        if message.suppress_reason is not None:
-            row.drive.state, row.drive.outcome = "settled", "suppressed"
-            row.drive.settle_time = row.accept_time
-        elif handle_id is not None:
+        if message.suppress_reason is None and handle_id is not None:
             order = self.handles[handle_id].order
             order.append(row)
             row.inbox_seq = len(order)
+        self.ledger.insert(row.ledger_row())
+        if message.suppress_reason is not None:
+            self.ledger.settle(row.inbox_id, "suppressed")
         return row
 
     def add_status(self, status: ProviderStatus) -> InboxRow | None:
         """Adds a provider's status; None for a repeat."""
         if (status.channel, status.account, status.provider_id) in self.events:
             return None
-        return self._row("status", status, status_content(status))
+        row = self._row("status", status, status_content(status))
+        self.ledger.insert(row.ledger_row())
+        return row
 
     def _row(self, kind: str, event: InboundMessage | ProviderStatus, content: bytes) -> InboxRow:
-        now = self._now()
         row = InboxRow(
-            self._new_id(), kind, event.channel, event.account, event.provider_id, content, now,
-            Driven(now + _FIRST_DRIVE),
+            self._new_id(), kind, event.channel, event.account, event.provider_id, content,
+            self._now(),
         )  # fmt: skip
         self.rows[row.inbox_id] = row
         self.events[row.channel, row.account, row.provider_id] = row

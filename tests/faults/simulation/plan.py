@@ -2,13 +2,13 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from tests.faults.simulation.boundary import Act, Crossing, Fault
 
 # Everything planned happens within so many virtual seconds; then the world may come to rest.
-SPAN_SECONDS = 25.0
+SPAN_SECONDS = 18.0
 
 
 class Way(StrEnum):
@@ -81,7 +81,7 @@ class Plan:
     replicas: int = 2
     span: float = SPAN_SECONDS
     latency: bool = True
-    outcomes: tuple[str, ...] = field(default=())
+    outcomes: tuple[str, ...] = ()
 
 
 def plan_of(seed: int) -> Plan:

@@ -123,6 +123,9 @@ class Process:
                 answer.set_result(task.result())
             elif isinstance(error, ServiceError):
                 answer.set_exception(error)
+            elif isinstance(error, OSError):
+                # As every server here answers when its database is away.
+                answer.set_exception(Unavailable(f"{self.name} has no database"))
             else:
                 _loop().complaints.append(f"{self.name} answered with {error!r}")
                 answer.set_exception(Unavailable(f"{self.name}: {type(error).__name__}"))
