@@ -11,6 +11,7 @@ from enum import StrEnum
 from random import Random
 from typing import Protocol
 
+from chassis.errors import Unavailable
 from tests.faults.simulation.loop import LIFE, VirtualLoop, WorldOver, step_aside
 from tests.faults.simulation.process import Process
 
@@ -144,7 +145,8 @@ class Boundaries:
     """The world's `Io`: counts each name, delays, kills, stops and withholds answers as the plan says.
 
     `history` holds a line for each crossing: virtual seconds, process, name, phase, and what happened beside it.
-    While `away` is set the database refuses every request, and withholds every answer.
+    While `away` is set the database refuses every request, and withholds every answer. `outside` is the boundary
+    towards all that is no database: the broker, providers, other processes.
     """
 
     def __init__(
@@ -155,6 +157,7 @@ class Boundaries:
         latency: Latency | None = None,
     ) -> None:
         self.away = False
+        self.outside: Io = _Outside(self)
         self.history: list[tuple[float, str, str, str, str]] = []
         self.requests: dict[str, int] = {}
         self.responses: dict[str, int] = {}
@@ -163,11 +166,11 @@ class Boundaries:
         self._fault = plan.fault
         self._draw = (latency or Latency()).draw
 
-    async def request(self, name: str) -> None:
+    async def request(self, name: str, *, database: bool = True) -> None:
         """Comes before the effect: what happens here prevents it.
 
         Raises:
-            DatabaseAway: if the plan says so; nothing was changed.
+            DatabaseAway: if the plan says so; nothing was changed. Outside it is `Unavailable`.
 
         """
         if self._loop.closing:
@@ -175,19 +178,19 @@ class Boundaries:
         occurrence = self.requests[name] = self.requests.get(name, 0) + 1
         if seconds := self._draw(self._random):
             await self._pause(seconds)
-        await self._cross(name, occurrence, Phase.BEFORE)
+        await self._cross(name, occurrence, Phase.BEFORE, database)
 
-    async def response(self, name: str) -> None:
+    async def response(self, name: str, *, database: bool = True) -> None:
         """Comes after the effect: what happens here hides it.
 
         Raises:
-            DatabaseAway: if the plan says so; the effect has happened.
+            DatabaseAway: if the plan says so; the effect has happened. Outside it is `Unavailable`.
 
         """
         if self._loop.closing:
             raise WorldOver
         occurrence = self.responses[name] = self.responses.get(name, 0) + 1
-        await self._cross(name, occurrence, Phase.AFTER)
+        await self._cross(name, occurrence, Phase.AFTER, database)
         if seconds := self._draw(self._random):
             await self._pause(seconds)
 
@@ -202,19 +205,20 @@ class Boundaries:
             for time, who, name, phase, what in self.history
         ]
 
-    async def _cross(self, name: str, occurrence: int, phase: Phase) -> None:
+    async def _cross(self, name: str, occurrence: int, phase: Phase, database: bool) -> None:  # noqa: FBT001
         life = LIFE.get()
         process: Process | None = None if life is None else life.owner
         who = "world" if process is None else process.name
         fault = self._fault(who, name, occurrence, phase)
         if fault is None:
-            self.history.append((self._loop._now, who, name, phase, "away" if self.away else ""))
-            if self.away:
+            away = self.away and database
+            self.history.append((self._loop._now, who, name, phase, "away" if away else ""))
+            if away:
                 raise DatabaseAway(name)
             return
         self.history.append((self._loop._now, who, name, phase, fault.act))
         if fault.act is Act.AWAY:
-            raise DatabaseAway(name)
+            raise DatabaseAway(name) if database else Unavailable(name)
         if process is None:
             return
         if fault.act is Act.KILL:
@@ -237,6 +241,19 @@ class Boundaries:
     def _who(self) -> str:
         life = LIFE.get()
         return "world" if life is None else life.owner.name
+
+
+class _Outside:
+    """The same boundaries where the far side is no database."""
+
+    def __init__(self, boundaries: Boundaries) -> None:
+        self._boundaries = boundaries
+
+    async def request(self, name: str) -> None:
+        await self._boundaries.request(name, database=False)
+
+    async def response(self, name: str) -> None:
+        await self._boundaries.response(name, database=False)
 
 
 def _end(future: asyncio.Future[None]) -> None:
