@@ -30,6 +30,7 @@ from tests.faults.simulation.boundary import Io
 from tests.faults.simulation.loop import VirtualLoop
 from tests.faults.simulation.treatment import Action, Treatment, TreatmentPlan
 
+PREPARE_SECONDS = 8.0
 _CLOCK_SLACK = timedelta(minutes=1)
 _NAMES = {Channel.EMAIL: "gmail", Channel.WHATSAPP: "twilio"}
 
@@ -170,6 +171,8 @@ class FarProvider:
             await self._io.request(f"{self.name}.prepare")
             treatment = self._far.treat()
             draft_id = self._far.save_draft(attempt) if treatment.action.takes else ""
+            if treatment.action.hangs:
+                await asyncio.sleep(PREPARE_SECONDS)
             await self._io.response(f"{self.name}.prepare")
         except Unavailable:
             return NotSent("no_answer", fault=True)
@@ -228,15 +231,14 @@ class FarProvider:
         return outcome
 
     def _effect(self, attempt: Attempt, treatment: Treatment) -> Outcome:
-        far, action = self._far, treatment.action
-        if (
-            action.takes
-            and self.needs_preparation
-            and far.drafts.pop(attempt.draft_id, None) is None
-        ):
-            # Sent before, or deleted: a draft is sent at most once.
-            return Unknown("draft_gone")
-        taken = far.take(attempt) if action.takes else None
+        action, taken = treatment.action, None
+        if action.takes and treatment.late:
+            # It is on the wire: neither our timeout nor our death calls it back.
+            self._far.loop.later(treatment.late, lambda: self._take(attempt))
+        elif action.takes:
+            taken = self._take(attempt)
+            if taken is None:
+                return Unknown("draft_gone")
         match action:
             case Action.REJECT:
                 return Rejected(f"{self.name}_400")
@@ -249,6 +251,11 @@ class FarProvider:
                 return Sent(taken.provider_id, taken.thread_id, status)
             case _:
                 return Unknown("no_answer")
+
+    def _take(self, attempt: Attempt) -> Taken | None:
+        if self.needs_preparation and self._far.drafts.pop(attempt.draft_id, None) is None:
+            return None  # Sent before, or deleted: a draft is sent at most once.
+        return self._far.take(attempt)
 
     def _thread(self, doubt: Doubt) -> Sighting:
         far = self._far

@@ -39,10 +39,11 @@ _HANGING = frozenset({Action.HANG, Action.TAKE_AND_HANG})
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """An action; `retry_after` in seconds goes with a limit."""
+    """An action; `retry_after` in seconds goes with a limit, `late` makes a take_and_hang take so much later."""
 
     action: Action
     retry_after: float | None = None
+    late: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ class Chances:
     callback_failed: float = 0.01
     callback_seconds: float = 20.0
     retry_after_seconds: float = 30.0
+    late_seconds: float = 15.0
 
 
 _FAULTS = (
@@ -195,9 +197,14 @@ class Moody:
 
     def _drawn(self, actions: tuple[Action, ...]) -> Treatment:
         action = self._random.choice(actions)
-        if action is not Action.LIMIT or self._random.random() < 0.3:
-            return Treatment(action)
-        return Treatment(action, self._random.random() * self._chances.retry_after_seconds)
+        chances, chance = self._chances, self._random.random()
+        if action is Action.LIMIT and chance < 0.7:
+            return Treatment(
+                action, retry_after=self._random.random() * chances.retry_after_seconds
+            )
+        if action is Action.TAKE_AND_HANG and chance < 0.3:
+            return Treatment(action, late=self._random.random() * chances.late_seconds)
+        return Treatment(action)
 
     def _seldom(self, chance: float) -> float:
         return self._random.random() if self._random.random() < chance else 0.0
