@@ -86,6 +86,20 @@ def test_an_event_for_a_dead_process_comes_again_once_a_new_one_has_subscribed()
     assert play(Planned(), story).got == [("event", 3, 2)]
 
 
+def test_a_handler_of_an_earlier_life_gets_nothing() -> None:
+    async def story(it: Setting) -> None:
+        it.process.kill()
+
+        async def slow_start() -> None:
+            await asyncio.sleep(2.5)
+            await it.main()
+
+        it.process.start(slow_start)
+        await it.broker.publish("topic", "event")
+
+    assert play(Planned(), story).got == [("event", 3, 2)]
+
+
 def test_an_event_whose_handler_dies_comes_again_or_is_lost() -> None:
     async def story(it: Setting) -> None:
         it.handling_seconds = 5.0
