@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -428,6 +428,20 @@ def test_threads_are_refused() -> None:
         play(world)
 
 
+async def touch_again_and_again(io: Boundaries, name: str) -> None:
+    while True:
+        try:
+            await io.request(name)
+            await io.response(name)
+            await asyncio.sleep(0.05)
+        except DatabaseAway:
+            await asyncio.sleep(0.1)
+        except asyncio.CancelledError:
+            # Tells in which order a group, which is a set, cancels its tasks.
+            io.note(name, "cancelled")
+            raise
+
+
 def revive(loop: VirtualLoop, process: Process) -> None:
     loop.later(1, process.restart)
 
@@ -442,23 +456,10 @@ def lively(seed: int) -> list[str]:
 
     io = Boundaries(loop, random, Drawn(random, 0.02, choose))
 
-    async def work(name: str, effect: Callable[[], Awaitable[object]]) -> None:
-        while True:
-            try:
-                await io.request(name)
-                await io.response(name)
-                await effect()
-            except DatabaseAway:
-                await asyncio.sleep(0.1)
-            except asyncio.CancelledError:
-                # Tells in which order a group, which is a set, cancels its tasks.
-                io.note(name, "cancelled")
-                raise
-
     async def main() -> None:
         async with asyncio.TaskGroup() as tasks:
             for number in range(5):
-                tasks.create_task(work(f"task.{number}", lambda: asyncio.sleep(0.05)))
+                tasks.create_task(touch_again_and_again(io, f"task.{number}"))
             await asyncio.sleep(random.random() * 20)
             raise ConnectionError("lost")  # cancels a set of tasks
 
