@@ -4,7 +4,6 @@ An adapter does `await io.request(name)`, then its effect without any await, the
 an effect happens whole or not at all, and whether its process hears of it is another matter.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -177,8 +176,9 @@ class Boundaries:
             raise WorldOver
         occurrence = self.requests[name] = self.requests.get(name, 0) + 1
         if seconds := self._draw(self._random):
-            await self._pause(seconds)
-        await self._cross(name, occurrence, Phase.BEFORE, database)
+            await self._loop.pause(seconds)
+        if self._halted_at(name, occurrence, Phase.BEFORE, database):
+            await step_aside()
 
     async def response(self, name: str, *, database: bool = True) -> None:
         """Comes after the effect: what happens here hides it.
@@ -190,9 +190,10 @@ class Boundaries:
         if self._loop.closing:
             raise WorldOver
         occurrence = self.responses[name] = self.responses.get(name, 0) + 1
-        await self._cross(name, occurrence, Phase.AFTER, database)
+        if self._halted_at(name, occurrence, Phase.AFTER, database):
+            await step_aside()
         if seconds := self._draw(self._random):
-            await self._pause(seconds)
+            await self._loop.pause(seconds)
 
     def note(self, name: str, what: str) -> None:
         """Adds a line of the world's own to the history, such as an effect or a fault elsewhere."""
@@ -205,7 +206,8 @@ class Boundaries:
             for time, who, name, phase, what in self.history
         ]
 
-    async def _cross(self, name: str, occurrence: int, phase: Phase, database: bool) -> None:  # noqa: FBT001
+    def _halted_at(self, name: str, occurrence: int, phase: Phase, database: bool) -> bool:  # noqa: FBT001
+        """Does what the plan says; tells whether the process was killed or stopped here."""
         life = LIFE.get()
         process: Process | None = None if life is None else life.owner
         who = "world" if process is None else process.name
@@ -215,28 +217,19 @@ class Boundaries:
             self.history.append((self._loop._now, who, name, phase, "away" if away else ""))
             if away:
                 raise DatabaseAway(name)
-            return
+            return False
         self.history.append((self._loop._now, who, name, phase, fault.act))
         if fault.act is Act.AWAY:
             raise DatabaseAway(name) if database else Unavailable(name)
         if process is None:
-            return
+            return False
         if fault.act is Act.KILL:
             self._loop.later(fault.seconds, process.restart)
             process.kill()
         else:
             self._loop.later(fault.seconds, process.wake)
             process.stop()
-        await step_aside()
-
-    async def _pause(self, seconds: float) -> None:
-        over = self._loop.create_future()
-        timer = self._loop.call_later(seconds, _end, over)
-        try:
-            await over
-        except BaseException:
-            timer.cancel()
-            raise
+        return True
 
     def _who(self) -> str:
         life = LIFE.get()
@@ -254,8 +247,3 @@ class _Outside:
 
     async def response(self, name: str) -> None:
         await self._boundaries.response(name, database=False)
-
-
-def _end(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -67,20 +67,19 @@ class _Callback(asyncio.TimerHandle):
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
         when: float,
         callback: Callable[..., object],
         args: tuple[Any, ...],
         context: Context,
     ) -> None:
-        self._loop = loop
         self._when = when
         self._callback = callback
         self._args = args
         self._context = context
         self._cancelled = False
-        self._repr = None
-        self._source_traceback = None
+
+    def __repr__(self) -> str:
+        return f"{self._callback!r} at {self._when:.3f} s"
 
     def cancel(self) -> None:
         self._cancelled = True
@@ -148,7 +147,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         # Not `or`: the world's context is empty, and so counts as false.
         if context is None:
             context = copy_context()
-        handle = _Callback(self, self._now, callback, args, context)
+        handle = _Callback(self._now, callback, args, context)
         if not self.closing:
             self._ready.append(handle)
         return handle
@@ -163,7 +162,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> _Callback:
         """Calls back in so many virtual seconds."""
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        if context is None:
+            context = copy_context()
+        return self._set(_Callback(self._now + delay, callback, args, context))
 
     def call_at(
         self,
@@ -175,11 +176,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Calls back at a virtual time."""
         if context is None:
             context = copy_context()
-        handle = _Callback(self, when, callback, args, context)
-        if not self.closing and when != math.inf:
-            self._asked += 1
-            heapq.heappush(self._timers, (when, self._asked, handle))
-        return handle
+        return self._set(_Callback(when, callback, args, context))
+
+    def pause(self, seconds: float) -> asyncio.Future[None]:
+        """Returns what is done in so many seconds: a sleep without a coroutine of its own."""
+        over = self.create_future()
+        self._set(_Callback(self._now + seconds, _end, (over,), self.world))
+        return over
 
     def create_task(
         self, coro: AnyCoroutine[T], *, name: object = None, context: Context | None = None
@@ -225,7 +228,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     if not task.done():
                         # Nobody has to hear that it never ended.
                         task._log_destroy_pending = False  # type: ignore[attr-defined]
-                        self._end(task.get_coro())
+                        self._close_leftover(task.get_coro())
                 self._tasks.clear()
                 self._ready.clear()
                 self._timers.clear()
@@ -233,7 +236,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
             asyncio._set_running_loop(None)
         super().close()
 
-    def _end(self, leftover: Any) -> None:
+    def _set(self, timer: _Callback) -> _Callback:
+        if not self.closing and timer._when != math.inf:
+            self._asked += 1
+            heapq.heappush(self._timers, (timer._when, self._asked, timer))
+        return timer
+
+    def _close_leftover(self, leftover: Any) -> None:
         for _ in range(_CLOSING_TRIES):
             try:
                 leftover.close()
@@ -309,6 +318,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 def _nothing() -> None:
     pass
+
+
+def _end(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 @coroutine
