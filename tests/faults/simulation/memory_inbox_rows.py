@@ -63,12 +63,25 @@ class HandleRow:
     order: list[InboxRow] = field(default_factory=list)
 
 
-class InboxInMemory:
-    """All rows; `now` is the database's clock. The raw feed's announcements are left out: nobody waits for them."""
+def _nowhere(_: Row) -> None:
+    """Stands for a world without a ledger."""
 
-    def __init__(self, now: Callable[[], datetime], ids: random.Random) -> None:
+
+class InboxInMemory:
+    """All rows; `now` is the database's clock, `opened` hears in the same transaction of each row to be driven.
+
+    The raw feed's announcements are left out: nobody waits for them.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        ids: random.Random,
+        opened: Callable[[Row], object] = _nowhere,
+    ) -> None:
         self._now = now
         self._ids = ids
+        self._opened = opened
         self._made = 0
         self.rows: dict[UUID, InboxRow] = {}
         self.events: dict[tuple[Channel, str, str], InboxRow] = {}
@@ -98,13 +111,16 @@ class InboxInMemory:
             order = self.handles[handle_id].order
             order.append(row)
             row.inbox_seq = len(order)
+            self._opened(row.ledger_row())
         return row
 
     def add_status(self, status: ProviderStatus) -> InboxRow | None:
         """Adds a provider's status; None for a repeat."""
         if (status.channel, status.account, status.provider_id) in self.events:
             return None
-        return self._row("status", status, status_content(status))
+        row = self._row("status", status, status_content(status))
+        self._opened(row.ledger_row())
+        return row
 
     def _row(self, kind: str, event: InboundMessage | ProviderStatus, content: bytes) -> InboxRow:
         now = self._now()
