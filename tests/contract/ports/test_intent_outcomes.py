@@ -184,7 +184,8 @@ async def test_a_doubt_is_read_by_one_process_at_a_time(intents: Intents) -> Non
     assert timedelta(seconds=122) <= progress.unknown_for <= later.unknown_for
     assert later.unknown_for < timedelta(seconds=129) <= later.age
     assert later.readings == 1
-    assert again.first_attempt_time <= doubt.first_attempt_time
+    (kept,) = await intents.store.doubts(8, 10)
+    assert (again.intent, again.thread_id, kept.thread_id) == (mail, "thread", "thread")
 
 
 async def test_a_doubt_tells_of_the_first_attempt(intents: Intents) -> None:

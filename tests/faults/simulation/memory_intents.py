@@ -76,12 +76,12 @@ class MemoryIntentStore:
         async with self._transaction("claim") as db:
             if not db.in_state[State.PENDING]:
                 return Claimed()
+            left = dict(room)
             found: list[IntentRow] = []
-            for channel, places in room.items():
-                due = sorted(
-                    db.due(channel, self._follower_wait), key=lambda row: row.next_attempt_time
-                )
-                found.extend(due[:places])
+            for row in sorted(db.due(left, self._follower_wait), key=lambda r: r.next_attempt_time):
+                if left[row.intent.channel] > 0:
+                    left[row.intent.channel] -= 1
+                    found.append(row)
             # A statement sees the rows as they were: no refusal rests on what it changes itself.
             refusals = [(row, db.refusal(row)) for row in found]
             for row, refusal in refusals:
