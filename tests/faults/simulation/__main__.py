@@ -9,18 +9,17 @@ A failing seed is printed with the shortest plan that still fails and the end of
 
 import argparse
 import json
-import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.faults.simulation.crowd import crowd
 from tests.faults.simulation.plan import Plan, plan_of
 from tests.faults.simulation.trial import Counts, Trial, attempt, shortest
 
-CHUNK = 20
 SHOWN_LINES = 60
 
 
@@ -32,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         print(*trial.history, sep="\n", end="\n" if trial.history else "")  # noqa: T201
         return _tell(asked.seed, trial) if trial.problems else _say(trial.counts, 0.0)
     began, counts, failures = time.monotonic(), Counts(), 0
-    for found, failed in _chunks(range(asked.start, asked.start + asked.seeds), asked.jobs):
+    for found, failed in crowd(range(asked.start, asked.start + asked.seeds), asked.jobs):
         counts.add(found)
         for seed in failed:
             failures += 1
@@ -58,26 +57,6 @@ def main(arguments: Sequence[str]) -> int:
             + "\n"
         )
     return 1 if failures else 0
-
-
-def _chunks(seeds: range, jobs: int) -> Iterator[tuple[Counts, list[int]]]:
-    chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
-    if jobs == 1:
-        yield from map(_chunk, chunks)
-        return
-    # Fresh interpreters: nothing of one world's Python may reach another machine's.
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(_chunk, chunks)
-
-
-def _chunk(seeds: range) -> tuple[Counts, list[int]]:
-    counts, failed = Counts(), []
-    for seed in seeds:
-        trial = attempt(plan_of(seed))
-        counts.add(trial.counts)
-        if trial.problems:
-            failed.append(seed)
-    return counts, failed
 
 
 def _tell(seed: int, trial: Trial) -> int:

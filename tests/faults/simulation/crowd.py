@@ -1,0 +1,31 @@
+"""Many worlds at once, on as many processes as there are cores."""
+
+import multiprocessing
+from collections.abc import Iterator
+
+from tests.faults.simulation.plan import plan_of
+from tests.faults.simulation.trial import Counts, attempt
+
+CHUNK = 20
+
+
+def crowd(seeds: range, jobs: int) -> Iterator[tuple[Counts, list[int]]]:
+    """Runs the worlds of many seeds; yields the counts of some of them at a time, and which of those failed."""
+    chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
+    if jobs == 1:
+        yield from map(some, chunks)
+        return
+    # Fresh interpreters: nothing of one process's Python reaches another's worlds.
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        yield from pool.imap(some, chunks)
+
+
+def some(seeds: range) -> tuple[Counts, list[int]]:
+    """Runs the worlds of some seeds in this process."""
+    counts, failed = Counts(), []
+    for seed in seeds:
+        trial = attempt(plan_of(seed))
+        counts.add(trial.counts)
+        if trial.problems:
+            failed.append(seed)
+    return counts, failed
