@@ -11,6 +11,7 @@ from chassis.settings import load
 from chassis.sidecar import Sidecar
 from fte.delivery.v1 import delivery_service_pb2_grpc as delivery_grpc
 from services.delivery.adapters.answers import ReceiptPublisher
+from services.delivery.adapters.corrections import correction_ledger
 from services.delivery.adapters.gmail import Gmail
 from services.delivery.adapters.google_token import GoogleToken
 from services.delivery.adapters.grpc_service import SERVICE_NAME, DeliveryServicer
@@ -51,11 +52,13 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     store = PostgresIntentStore(pool, settings.follower_wait_seconds)
     answers = ReceiptPublisher(sidecar)
     facts = metric_ledger(pool, sidecar)
+    agent = sidecar.service("agent")
+    corrections = correction_ledger(pool, agent)
     providers, policies = _providers(settings, sidecar), settings.policies()
     own = frozenset({settings.gmail_address.lower(), settings.twilio_whatsapp_from})
 
     send = SendDue(store, providers, policies, answers, settings.patience(), settings.instance)
-    outbound = TakeOutbound(store, AgentContent(sidecar.service("agent")), answers, own, send.wake)
+    outbound = TakeOutbound(store, AgentContent(agent), answers, own, send.wake)
     statuses = TakeStatuses(store, IntakeStatuses(sidecar.service("intake")), answers, send.wake)
     reconcile = Reconcile(
         store, providers, policies, answers, statuses, send.wake,
@@ -88,6 +91,7 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     process.background("statuses", reported.run)
     process.background("receipts", answers.run)
     process.background("facts", facts.run)
+    process.background("corrections", corrections.run)
     _add_checks(process, pool, sidecar)
     process.on_stop(pool.close)
     process.on_stop(sidecar.close)
