@@ -11,6 +11,7 @@ from chassis.ledger import Row
 from fte.agent.v1 import agent_events_pb2
 from fte.intake.v1 import intake_service_pb2
 from fte.metrics.v1 import metrics_events_pb2
+from services.agent.adapters.escalations import announce, escalate
 from services.agent.adapters.event_log import append_events
 from services.agent.adapters.mapping import channel_to_proto, outbound_message, timestamp
 from services.agent.domain.events import (
@@ -19,6 +20,7 @@ from services.agent.domain.events import (
     Escalated,
     Event,
     GivenUp,
+    MessagesReplayed,
     MessagesTaken,
     ResponseGiven,
     SendFailed,
@@ -27,10 +29,8 @@ from services.agent.domain.events import (
 )
 from services.agent.domain.turn import Channel, MessageId, Turn
 
-ESCALATIONS_TOPIC = "fte.escalations"
 DEAD_LETTERS_TOPIC = "fte.dlq"
 FACTS_TOPIC = "fte.metrics"
-SUPPORT_TEAM = "support team"
 
 # When the oldest batch is due: WhatsApp after a quiet moment ($3) but not later than $4 after its first message,
 # mail and form at once. A head that backs off after a failure keeps its time.
@@ -130,8 +130,8 @@ class _Projector:
                 await self._give_up(event)
             case TurnFailed():
                 await self._count(metrics_events_pb2.FACT_TYPE_ERROR, event.error)
-            case SendFailed():  # The actor's report writes it; it is never part of a turn.
-                raise ValueError("a failed send is not an outcome of a turn")
+            case SendFailed() | MessagesReplayed():  # Written outside of turns.
+                raise ValueError(f"{event.type} is not an outcome of a turn")
 
     async def _start_conversation(self, event: ConversationStarted) -> None:
         await self._connection.execute(
@@ -269,44 +269,15 @@ class _Projector:
         ]
 
     async def _escalate(self, event: Escalated) -> None:
-        await self._connection.execute(
-            "UPDATE agent.tickets SET status = 'escalated', escalation_reason = $2, update_time = $3 "
-            "WHERE ticket_id = $1",
-            event.ticket_id,
-            event.reason,
-            self._now,
-        )
-        await self._connection.execute(
-            "UPDATE agent.conversations SET status = 'escalated', escalated_to = $2 "
-            "WHERE conversation_id = $1",
-            self._turn.conversation_id,
-            SUPPORT_TEAM,
-        )
-        await self._connection.execute(
-            "INSERT INTO agent.escalations (escalation_id, ticket_id, conversation_id, customer_id, "
-            "side, channel, reason, urgency, create_time, update_time) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
-            event.escalation_id,
-            event.ticket_id,
-            self._turn.conversation_id,
+        row = await escalate(
+            self._connection,
             self._turn.customer_id,
             self._turn.side,
-            event.channel,
-            event.reason,
-            event.urgency,
+            self._turn.conversation_id,
+            event,
             self._now,
         )
-        announced = agent_events_pb2.ConversationEscalated(
-            occur_time=timestamp(self._now),
-            escalation_id=str(event.escalation_id),
-            ticket_id=str(event.ticket_id),
-            conversation_id=str(self._turn.conversation_id),
-            customer_id=str(self._turn.customer_id),
-            channel=channel_to_proto(event.channel),
-            reason=event.reason.value,
-            urgency=event.urgency.value,
-        )
-        await self._announce(ESCALATIONS_TOPIC, announced.SerializeToString())
+        self.written.announcements.append(row)
         await self._count(metrics_events_pb2.FACT_TYPE_ESCALATION, event.reason.value)
 
     async def _give_up(self, event: GivenUp) -> None:
@@ -334,18 +305,9 @@ class _Projector:
             attempts=event.attempts,
             requires_human=True,
         )
-        await self._announce(DEAD_LETTERS_TOPIC, announced.SerializeToString())
+        row = await announce(self._connection, DEAD_LETTERS_TOPIC, announced.SerializeToString())
+        self.written.announcements.append(row)
         await self._count(metrics_events_pb2.FACT_TYPE_ERROR, "given_up")
-
-    async def _announce(self, topic: str, payload: bytes) -> None:
-        row_id = uuid4()
-        await self._connection.execute(
-            "INSERT INTO agent.announcements (announcement_id, topic, payload) VALUES ($1, $2, $3)",
-            row_id,
-            topic,
-            payload,
-        )
-        self.written.announcements.append(Row(row_id, topic, payload=payload))
 
     async def _count(
         self,

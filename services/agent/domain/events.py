@@ -156,6 +156,15 @@ class SendFailed:
     type: Literal["send_failed"] = "send_failed"
 
 
+@dataclass(frozen=True, slots=True)
+class MessagesReplayed:
+    """A person let a dead letter be tried again: its messages are due, and any open turn is void."""
+
+    dead_letter_id: UUID
+    message_ids: tuple[MessageId, ...]
+    type: Literal["messages_replayed"] = "messages_replayed"
+
+
 Event = (
     ConversationStarted
     | ChannelSwitched
@@ -166,4 +175,5 @@ Event = (
     | TurnFailed
     | GivenUp
     | SendFailed
+    | MessagesReplayed
 )
