@@ -33,6 +33,7 @@ from services.delivery.domain.outcomes import (
     Rejected,
     Seen,
     Sent,
+    Shown,
     Sighting,
     Unknown,
     Unseen,
@@ -333,6 +334,56 @@ async def test_a_status_callback_names_the_intent(wire: MakeWire, intake: Receiv
     assert isinstance(await w.provider.send(attempt, SECONDS), Sent)
     wanted = f"/webhooks/whatsapp/status?intent={intent.intent_id}"
     assert eventually(lambda: intake.at(wanted))
+
+
+async def test_twilio_shows_how_far_a_message_is(wire: MakeWire) -> None:
+    w = wire("twilio")
+    attempt, _ = await w.attempt(w.intent())
+    outcome = await w.provider.send(attempt, SECONDS)
+    assert isinstance(outcome, Sent)
+    shown = await w.provider.status(outcome.provider_id)
+    assert isinstance(shown, Shown)
+    assert shown.status in {"queued", "sent", "delivered", "read"}
+    assert shown.error_code == ""
+    # It was never seen, or is not visible yet: that proves nothing.
+    assert await w.provider.status("SM" + "0" * 32) == Dark("twilio_404")
+    one = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/{outcome.provider_id}.json$"
+    for rule, reason in (
+        ({"action": "status", "status": 503}, "twilio_503"),
+        ({"action": "status", "status": 429}, "twilio_ratelimited"),
+        ({"action": "close"}, "twilio_noanswer"),
+    ):
+        w.simulator.call("DELETE", "/_faults")
+        w.simulator.fault(method="GET", path=one, **rule)
+        assert await w.provider.status(outcome.provider_id) == Dark(reason)
+        assert w.simulator.bitten() == [1]
+
+
+@both
+@pytest.mark.parametrize(
+    ("rule", "answers"),
+    [
+        ({}, True),
+        ({"action": "status", "status": 401}, True),
+        ({"action": "status", "status": 429}, True),
+        ({"action": "status", "status": 503}, False),
+        ({"action": "close"}, False),
+    ],
+    ids=["well", "401", "429", "503", "close"],
+)
+async def test_a_dark_provider_is_told_from_one_that_answers(
+    wire: MakeWire,
+    name: str,
+    rule: dict[str, object],
+    answers: bool,  # noqa: FBT001
+) -> None:
+    w = wire(name)
+    await w.warm()
+    sent = len(w.simulator.sent())
+    if rule:
+        w.simulator.fault(method="GET", **rule)
+    assert await w.provider.answers() is answers
+    assert len(w.simulator.sent()) == sent
 
 
 async def test_refusals_are_told_apart(wire: MakeWire) -> None:
