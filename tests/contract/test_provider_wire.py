@@ -9,9 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from dapr.proto import api_v1
 
-from chassis.errors import ServiceError
 from chassis.sidecar import Sidecar
 from services.delivery.adapters.gmail import Gmail
 from services.delivery.adapters.google_token import GoogleToken
@@ -49,7 +47,6 @@ from tests.contract.simulators_running import (
     Receiver,
     Simulator,
     eventually,
-    free_port,
     receiver,
     simulator,
 )
@@ -254,32 +251,6 @@ async def test_a_witness_that_does_not_answer_is_dark(wire: MakeWire, name: str)
     assert isinstance(await w.look(intent, prepared), Dark)
 
 
-@both
-async def test_an_idempotency_header_would_send_twice(
-    wire: MakeWire, name: str, sidecar: Sidecar
-) -> None:
-    w = wire(name)
-    await w.warm()
-    w.simulator.fault(method="POST", path=f"{w.path}$", action="close")
-    # The planted fault that these tests must be able to see: past our guard, straight to daprd.
-    with pytest.raises(ServiceError):
-        await sidecar.dapr.InvokeBinding(
-            api_v1.InvokeBindingRequest(
-                name=w.binding,
-                operation="post",
-                data=b"{}",
-                metadata={"path": w.path, "Idempotency-Key": "planted"},
-            ),
-            timeout=SECONDS,
-        )
-    assert w.simulator.bitten() == [2]
-    for header in ("Idempotency-Key", "idempotency-key", "X-IDEMPOTENCY-KEY"):
-        with pytest.raises(ValueError, match="idempotency"):
-            await sidecar.http_binding(
-                w.binding, "POST", w.path, headers={header: "x"}, seconds=SECONDS
-            )
-
-
 async def test_a_mail_is_a_marked_reply_in_its_thread(wire: MakeWire) -> None:
     w = wire("gmail")
     w.simulator.receive(
@@ -404,45 +375,3 @@ async def test_refusals_are_told_apart(wire: MakeWire) -> None:
 async def _bearer(w: Wire) -> dict[str, str]:
     assert isinstance(w.provider, Gmail)
     return {"authorization": f"Bearer {await w.provider._token.get()}"}
-
-
-@pytest.fixture(scope="module")
-def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daprd]:
-    """A sidecar whose providers cannot be reached."""
-    environment = {
-        "FTE_GMAIL_API_URL": "http://gmail.invalid",
-        "FTE_TWILIO_API_URL": f"http://127.0.0.1:{free_port()}",
-    }
-    with daprd("delivery", environment, tmp_path_factory.mktemp("daprd")) as running:
-        yield running
-
-
-async def _send_through(port: int, binding: str) -> Outcome:
-    sidecar = Sidecar(port, "")
-    try:
-        transport = BindingTransport(sidecar, binding)
-        provider = Twilio(transport, ACCOUNT_SID, AUTH_TOKEN, "+14155238886", "http://x")
-        return await provider.send(Attempt(_intent(Channel.WHATSAPP), 1, 30), SECONDS)
-    finally:
-        await sidecar.close()
-
-
-async def test_a_refused_connection_and_then_an_open_breaker_wrote_nothing(nowhere: Daprd) -> None:
-    outcomes = [await _send_through(nowhere.grpc_port, "twilio") for _ in range(6)]
-    assert outcomes[:5] == [NotSent("no_connection", fault=True)] * 5
-    assert outcomes[5] == NotSent("breaker_open", fault=True, refused=True)
-
-
-async def test_an_unknown_host_wrote_nothing(nowhere: Daprd) -> None:
-    outcome = await _send_through(nowhere.grpc_port, "gmail")
-    assert outcome == NotSent("no_connection", fault=True)
-
-
-async def test_a_missing_component_wrote_nothing(nowhere: Daprd) -> None:
-    outcome = await _send_through(nowhere.grpc_port, "no-such-binding")
-    assert outcome == NotSent("no_connection", fault=True)
-
-
-async def test_a_missing_sidecar_wrote_nothing() -> None:
-    outcome = await _send_through(free_port(), "twilio")
-    assert outcome == NotSent("no_connection", fault=True)
