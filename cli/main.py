@@ -1,7 +1,7 @@
 """Owns the `fte` command: its subcommands and options. What they do lies in the modules beside it.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done or healthy, 1 failed or not
-healthy, 2 wrong usage, 3 the stack is not running.
+healthy, 2 wrong usage, 3 the stack is not running; `fte dlq` also says 2 when no agent answers.
 """
 
 import asyncio
@@ -10,12 +10,15 @@ import os
 import shlex
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from devstack.environment import SUPERUSER, load_environment
 from devstack.failure import StackError
+
+if TYPE_CHECKING:
+    from cli.dlq import Work
 
 NOT_RUNNING = 3
 
@@ -206,6 +209,67 @@ def bench_quick(
 @bench.callback()
 def _bench() -> None:
     """Measures the running stack."""
+
+
+dlq = typer.Typer(help="Dead letters: messages that could not be processed.", no_args_is_help=True)
+app.add_typer(dlq, name="dlq")
+
+DeadLetterId = Annotated[str, typer.Argument(metavar="ID", help="the dead letter's id")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="check and say, change nothing")]
+
+
+@dlq.command("list")
+def dlq_list(
+    *,
+    closed: Annotated[
+        bool, typer.Option("--closed", help="also what was replayed or dropped")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Lists the dead letters that wait for a decision, oldest first."""
+    from cli import dlq as work  # noqa: PLC0415 - its imports are slow and no other command's
+
+    _dead_letters(lambda calls: work.show_list(calls, closed=closed, as_json=as_json))
+
+
+@dlq.command("show")
+def dlq_show(dead_letter: DeadLetterId, *, as_json: Json = False) -> None:
+    """Shows one dead letter with what the customer wrote."""
+    from cli import dlq as work  # noqa: PLC0415
+
+    _dead_letters(lambda calls: work.show_one(calls, dead_letter, as_json=as_json))
+
+
+@dlq.command("replay", epilog="Example: fte dlq replay --all --dry-run")
+def dlq_replay(
+    dead_letter: Annotated[str, typer.Argument(metavar="[ID]", help="the dead letter's id")] = "",
+    *,
+    every: Annotated[bool, typer.Option("--all", help="every open dead letter")] = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Makes the messages of a dead letter due again, so that the customer is answered."""
+    from cli import dlq as work  # noqa: PLC0415
+
+    if every == bool(dead_letter):
+        raise typer.BadParameter("give one ID, or --all")
+    _dead_letters(
+        lambda calls: work.replay(calls, dead_letter, every=every, dry_run=dry_run, as_json=as_json)
+    )
+
+
+@dlq.command("drop")
+def dlq_drop(dead_letter: DeadLetterId, *, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Closes a dead letter without another try; its ticket stays with a person."""
+    from cli import dlq as work  # noqa: PLC0415
+
+    _dead_letters(lambda calls: work.drop(calls, dead_letter, dry_run=dry_run, as_json=as_json))
+
+
+def _dead_letters(work: "Work") -> None:
+    from cli.dlq import run  # noqa: PLC0415
+
+    raise typer.Exit(asyncio.run(run(load_environment(), work)))
 
 
 def main() -> None:

@@ -13,3 +13,6 @@ CREATE TABLE delivery.corrections (
     settle_time     timestamptz
 );
 CREATE INDEX corrections_drive ON delivery.corrections (next_drive_time) WHERE state <> 'settled';
+
+-- When the provider, asked because no status came, last answered for a sent message: then the next part may go.
+ALTER TABLE delivery.intents ADD COLUMN fetch_time timestamptz;

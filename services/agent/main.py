@@ -24,6 +24,7 @@ from fte.intake.v1 import intake_service_pb2_grpc
 from services.agent.adapters import delivered, incoming
 from services.agent.adapters.actor_hosting import host_actors
 from services.agent.adapters.channel_limits import ChannelLimits
+from services.agent.adapters.corrections import SendCorrections
 from services.agent.adapters.customer_client import ActorClient
 from services.agent.adapters.delivery_fences import FENCES, Fences, fence_ledger
 from services.agent.adapters.due_heads import PostgresDueHeads
@@ -111,6 +112,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     desk = Desk(Turns(heads, times), Ownership(heads, times, limits.of), limits.of, committed)
     customers = ActorClient(sidecar)
     fences = Fences(DeliveryServiceStub(sidecar.service("delivery")))
+    corrections = SendCorrections(outcomes, customers)
     take_overs = TakeOvers(customers, fences, settings.takeover_seconds)
     inbound = InboundStore(pool, settings.quiet, settings.burst)
     runner = Runner(
@@ -137,7 +139,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     name = agent_service_pb2.DESCRIPTOR.services_by_name["AgentService"].full_name
     process.serve(
         lambda server: agent_service_pb2_grpc.add_AgentServiceServicer_to_server(
-            AgentService(pool, customers, take_overs), server
+            AgentService(pool, customers, take_overs, corrections), server
         ),
         name,
     )

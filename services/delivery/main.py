@@ -6,6 +6,7 @@ from chassis import logs
 from chassis.database import Pool, open_pool
 from chassis.events import EventReceiver
 from chassis.gathering import Gathering
+from chassis.ledger_rows import PostgresLedgerRows
 from chassis.serve import Process
 from chassis.settings import load
 from chassis.sidecar import Sidecar
@@ -13,6 +14,7 @@ from fte.agent.v1.agent_service_pb2_grpc import AgentServiceStub
 from fte.delivery.v1 import delivery_service_pb2_grpc as delivery_grpc
 from fte.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from services.delivery.adapters.answers import ReceiptPublisher
+from services.delivery.adapters.corrections import CORRECTIONS, correction_ledger
 from services.delivery.adapters.gmail import Gmail
 from services.delivery.adapters.google_token import GoogleToken
 from services.delivery.adapters.grpc_service import SERVICE_NAME, DeliveryServicer
@@ -53,12 +55,13 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     store = PostgresIntentStore(pool, settings.follower_wait_seconds)
     answers = ReceiptPublisher(sidecar)
     facts = metric_ledger(pool, sidecar)
+    agent = AgentServiceStub(sidecar.service("agent"))
+    corrections = correction_ledger(PostgresLedgerRows(pool, CORRECTIONS), agent)
     providers, policies = _providers(settings, sidecar), settings.policies()
     own = frozenset({settings.gmail_address.lower(), settings.twilio_whatsapp_from})
 
     send = SendDue(store, providers, policies, answers, settings.patience(), settings.instance)
-    content = AgentContent(AgentServiceStub(sidecar.service("agent")))
-    outbound = TakeOutbound(store, content, answers, own, send.wake)
+    outbound = TakeOutbound(store, AgentContent(agent), answers, own, send.wake)
     reports = IntakeStatuses(IntakeServiceStub(sidecar.service("intake")))
     statuses = TakeStatuses(store, reports, answers, send.wake)
     reconcile = Reconcile(
@@ -92,6 +95,7 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     process.background("statuses", reported.run)
     process.background("receipts", answers.run)
     process.background("facts", facts.run)
+    process.background("corrections", corrections.run)
     _add_checks(process, pool, sidecar)
     process.on_stop(pool.close)
     process.on_stop(sidecar.close)

@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from chassis.settings import ServiceSettings
 from services.delivery.application.ports import Patience
+from services.delivery.domain.breaker import Tolerance
 from services.delivery.domain.intent import Channel
 from services.delivery.domain.transitions import Policy
 
@@ -29,39 +30,91 @@ class Settings(ServiceSettings):
         default="+14155238886", description="the WhatsApp sender, E.164"
     )
 
-    sends_at_once: int = Field(default=16, ge=1, le=256, description="requests under way at once")
+    sends_at_once: int = Field(
+        default=16,
+        ge=1,
+        le=256,
+        description="requests under way at once; providers take some ten a second, and each may last `FTE_SEND_SECONDS`",
+    )
     attempt_seconds: float = Field(
         default=30.0,
         gt=0,
-        description="after which an attempt without an end counts as unknown; two sends or more",
+        description="after which an attempt without an end counts as unknown; a request that could outlast it does not "
+        "start, so it must hold the draft and the send with room to spare: two sends or more",
     )
     send_seconds: float = Field(
         default=12.0,
         gt=0,
         validate_default=True,
-        description="longest sending request; the binding gives up before it",
+        description="longest sending request; above the binding's `responseTimeout` of 10 s, so that the binding ends a "
+        "call first and says how",
     )
     poll_seconds: float = Field(
-        default=0.5, gt=0, description="how often due work is looked for without a hint"
+        default=0.5,
+        gt=0,
+        description="how often due work is looked for without a hint: the longest that a lost hint delays an answer",
     )
     gmail_witness_window_seconds: float = Field(
-        default=120.0, gt=0, description="how long an unknown mail may stay unseen before a resend"
+        default=120.0,
+        gt=0,
+        description="how long an unknown mail may stay unseen before a resend; drafts and threads show a send within "
+        "seconds, two minutes leave room for a slow mailbox",
     )
     twilio_witness_window_seconds: float = Field(
         default=300.0,
         gt=0,
-        description="how long an unknown WhatsApp message may stay unseen before a resend",
+        description="how long an unknown WhatsApp message may stay unseen before a resend; Twilio repeats a callback over "
+        "minutes, and how late a message appears in its list is documented nowhere",
+    )
+    most_resends: int = Field(
+        default=1,
+        ge=0,
+        description="resends of an unknown outcome whose witnesses saw nothing: each may be a second copy, so one and "
+        "then a person",
     )
     never_resend: bool = Field(
-        default=False, description="whether an unknown outcome always becomes a person's work"
+        default=False,
+        description="whether an unknown outcome becomes a person's work instead of a resend; for those to whom a second "
+        "copy is worse than a late answer",
     )
     give_up_hours: float = Field(
-        default=4.0, gt=0, description="after which undecided or unsendable work goes to a person"
+        default=4.0,
+        gt=0,
+        description="after which undecided or unsendable work goes to a person: longer than most outages, and within "
+        "the working day",
     )
     follower_wait_seconds: float = Field(
         default=30.0,
         ge=0,
-        description="how long a WhatsApp part waits for its predecessor's status 'sent'",
+        description="how long a WhatsApp part waits for its predecessor's status `sent` before Twilio is asked; the "
+        "callback comes within seconds or was lost",
+    )
+    first_back_off_seconds: float = Field(
+        default=2.0,
+        gt=0,
+        description="wait after the first attempt that surely did not send; five times longer each time, so that six "
+        "attempts reach over half an hour",
+    )
+    longest_back_off_seconds: float = Field(
+        default=900.0,
+        gt=0,
+        description="longest of these waits: what a customer may wait beyond the provider's trouble",
+    )
+    breaker_faults: int = Field(
+        default=3,
+        ge=1,
+        description="faults in a row after which a provider counts as dark: one or two happen to anybody, each more may "
+        "be an unknown outcome",
+    )
+    breaker_first_wait_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="wait before a dark provider is asked by a reading; a restart of its front door is over by then",
+    )
+    breaker_longest_wait_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="longest of these waits, which double: what an answer waits at most once the provider is back",
     )
 
     @field_validator("send_seconds")
@@ -78,6 +131,11 @@ class Settings(ServiceSettings):
             send_seconds=self.send_seconds,
             poll_seconds=self.poll_seconds,
             at_once=self.sends_at_once,
+            tolerance=Tolerance(
+                faults=self.breaker_faults,
+                first_wait_seconds=self.breaker_first_wait_seconds,
+                longest_wait_seconds=self.breaker_longest_wait_seconds,
+            ),
         )
 
     def policies(self) -> dict[Channel, Policy]:
@@ -93,4 +151,7 @@ class Settings(ServiceSettings):
             window=timedelta(seconds=window_seconds),
             give_up=timedelta(hours=self.give_up_hours),
             never_resend=self.never_resend,
+            most_resends=self.most_resends,
+            first_back_off=timedelta(seconds=self.first_back_off_seconds),
+            longest_back_off=timedelta(seconds=self.longest_back_off_seconds),
         )

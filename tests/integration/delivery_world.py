@@ -38,6 +38,7 @@ from services.delivery.domain.outcomes import (
     Rejected,
     Seen,
     Sent,
+    Shown,
     Sighting,
     Unknown,
     Unseen,
@@ -101,6 +102,8 @@ class Far:
     prepared: list[Intent] = field(default_factory=list)
     readings: int = 0
     witness_is_dark: bool = False
+    status_shown: str = ""
+    fetches: list[str] = field(default_factory=list)
     visible: Callable[[], bool] = lambda: True
     before_prepare: Callable[[], Awaitable[object]] | None = None
 
@@ -142,6 +145,13 @@ class Far:
             if taken.intent_id == doubt.intent.intent_id and self.visible()
         ]
         return Seen(tuple(found)) if found else Unseen()
+
+    async def status(self, provider_id: str) -> Shown | Dark:
+        self.fetches.append(provider_id)
+        return Shown(self.status_shown, "63016") if self.status_shown else Dark("dark")
+
+    async def answers(self) -> bool:
+        return not self.actions
 
     def id_of(self, at: int) -> str:
         return f"{self.name}-{at}"

@@ -6,10 +6,14 @@ from uuid import UUID
 import asyncpg
 import grpc
 
+from chassis.database import Pool
 from chassis.errors import NotFound
 from fte.agent.v1 import agent_service_pb2 as wire
+from services.agent.adapters.corrections import SendCorrections
+from services.agent.adapters.dead_letters import DeadLetters
 from services.agent.adapters.mapping import channel_to_proto, timestamp
 from services.agent.adapters.ownership_service import OwnershipService
+from services.agent.application.takeover import Owners, TakeOvers
 from services.agent.domain.turn import Channel
 
 _TICKET = (
@@ -26,6 +30,43 @@ _VISIBLE = "(direction = 'inbound' OR delivery_status IN ('sent', 'delivered', '
 
 class AgentService(OwnershipService):
     """Reads with the ledger role; callers are other services and trusted local ones."""
+
+    def __init__(
+        self, pool: Pool, owners: Owners, take_overs: TakeOvers, corrections: SendCorrections
+    ) -> None:
+        super().__init__(pool, owners, take_overs)
+        self._dead_letters = DeadLetters(pool)
+        self._corrections = corrections
+
+    async def ListDeadLetters(  # noqa: N802 - the name is the contract's
+        self, request: wire.ListDeadLettersRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> wire.ListDeadLettersResponse:
+        """Returns one page of dead letters, oldest first."""
+        return await self._dead_letters.list(request)
+
+    async def GetDeadLetter(  # noqa: N802 - the name is the contract's
+        self, request: wire.GetDeadLetterRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> wire.GetDeadLetterResponse:
+        """Returns a dead letter with its original messages, or NOT_FOUND."""
+        return await self._dead_letters.get(request)
+
+    async def ReplayDeadLetter(  # noqa: N802 - the name is the contract's
+        self, request: wire.ReplayDeadLetterRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> wire.ReplayDeadLetterResponse:
+        """Makes the messages of an open dead letter due again."""
+        return await self._dead_letters.replay(request)
+
+    async def DropDeadLetter(  # noqa: N802 - the name is the contract's
+        self, request: wire.DropDeadLetterRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> wire.DropDeadLetterResponse:
+        """Closes an open dead letter without another try."""
+        return await self._dead_letters.drop(request)
+
+    async def CorrectSends(  # noqa: N802 - the name is the contract's
+        self, request: wire.CorrectSendsRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> wire.CorrectSendsResponse:
+        """Takes back outcomes of sends that were closed as sent."""
+        return await self._corrections.correct(request)
 
     async def FetchOutbound(  # noqa: N802 - the name is the contract's
         self, request: wire.FetchOutboundRequest, context: grpc.aio.ServicerContext[Any, Any]

@@ -7,9 +7,11 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from chassis.database import Connection
+from chassis.ledger import Row
 from fte.agent.v1 import agent_events_pb2
 from fte.intake.v1 import intake_service_pb2
 from fte.metrics.v1 import metrics_events_pb2
+from services.agent.adapters.escalations import announce, escalate
 from services.agent.adapters.event_log import append_events
 from services.agent.adapters.mapping import channel_to_proto, outbound_message, timestamp
 from services.agent.application.heads import Hint, LedgerName
@@ -20,6 +22,7 @@ from services.agent.domain.events import (
     Event,
     GivenUp,
     HandedBack,
+    MessagesReplayed,
     MessagesTaken,
     ResponseGiven,
     SendFailed,
@@ -29,10 +32,8 @@ from services.agent.domain.events import (
 )
 from services.agent.domain.turn import Channel, Turn
 
-ESCALATIONS_TOPIC = "fte.escalations"
 DEAD_LETTERS_TOPIC = "fte.dlq"
 FACTS_TOPIC = "fte.metrics"
-SUPPORT_TEAM = "support team"
 
 
 def outbound_topic(channel: Channel) -> str:
@@ -110,8 +111,8 @@ class _Projector:
                 await self._count(metrics_events_pb2.FACT_TYPE_ERROR, event.error)
             case TakenOver() | HandedBack():
                 await self._change_owner(event)
-            case SendFailed():  # The actor's report writes it; it is never part of a turn.
-                raise ValueError("a failed send is not an outcome of a turn")
+            case SendFailed() | MessagesReplayed():  # Written outside of turns.
+                raise ValueError(f"{event.type} is not an outcome of a turn")
 
     async def _start_conversation(self, event: ConversationStarted) -> None:
         await self._connection.execute(
@@ -251,44 +252,15 @@ class _Projector:
         ]
 
     async def _escalate(self, event: Escalated) -> None:
-        await self._connection.execute(
-            "UPDATE agent.tickets SET status = 'escalated', escalation_reason = $2, update_time = $3 "
-            "WHERE ticket_id = $1",
-            event.ticket_id,
-            event.reason,
-            self._now,
-        )
-        await self._connection.execute(
-            "UPDATE agent.conversations SET status = 'escalated', escalated_to = $2 "
-            "WHERE conversation_id = $1",
-            self._turn.conversation_id,
-            SUPPORT_TEAM,
-        )
-        await self._connection.execute(
-            "INSERT INTO agent.escalations (escalation_id, ticket_id, conversation_id, customer_id, "
-            "side, channel, reason, urgency, create_time, update_time) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
-            event.escalation_id,
-            event.ticket_id,
-            self._turn.conversation_id,
+        row = await escalate(
+            self._connection,
             self._turn.customer_id,
             self._turn.side,
-            event.channel,
-            event.reason,
-            event.urgency,
+            self._turn.conversation_id,
+            event,
             self._now,
         )
-        announced = agent_events_pb2.ConversationEscalated(
-            occur_time=timestamp(self._now),
-            escalation_id=str(event.escalation_id),
-            ticket_id=str(event.ticket_id),
-            conversation_id=str(self._turn.conversation_id),
-            customer_id=str(self._turn.customer_id),
-            channel=channel_to_proto(event.channel),
-            reason=event.reason.value,
-            urgency=event.urgency.value,
-        )
-        await self._announce(ESCALATIONS_TOPIC, announced.SerializeToString())
+        self._hint(row)
         await self._count(metrics_events_pb2.FACT_TYPE_ESCALATION, event.reason.value)
 
     async def _change_owner(self, event: TakenOver | HandedBack) -> None:
@@ -357,18 +329,14 @@ class _Projector:
             attempts=event.attempts,
             requires_human=True,
         )
-        await self._announce(DEAD_LETTERS_TOPIC, announced.SerializeToString())
+        row = await announce(self._connection, DEAD_LETTERS_TOPIC, announced.SerializeToString())
+        self._hint(row)
         await self._count(metrics_events_pb2.FACT_TYPE_ERROR, "given_up")
 
-    async def _announce(self, topic: str, payload: bytes) -> None:
-        row_id = uuid4()
-        await self._connection.execute(
-            "INSERT INTO agent.announcements (announcement_id, topic, payload) VALUES ($1, $2, $3)",
-            row_id,
-            topic,
-            payload,
+    def _hint(self, row: Row) -> None:
+        self.hints.append(
+            Hint(LedgerName.ANNOUNCEMENTS, row.row_id, row.topic, payload=row.payload)
         )
-        self.hints.append(Hint(LedgerName.ANNOUNCEMENTS, row_id, topic, payload=payload))
 
     async def _count(
         self,

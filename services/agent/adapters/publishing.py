@@ -10,10 +10,10 @@ from chassis.sidecar import EventPublisher
 from fte.agent.v1 import agent_events_pb2
 from fte.conversation.v1 import receipts_pb2
 from fte.metrics.v1 import metrics_events_pb2
+from services.agent.adapters.escalations import ESCALATIONS_TOPIC
 from services.agent.adapters.mapping import timestamp
 from services.agent.adapters.projections import (
     DEAD_LETTERS_TOPIC,
-    ESCALATIONS_TOPIC,
     FACTS_TOPIC,
 )
 

@@ -3,13 +3,20 @@
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
-import asyncpg
-
 from chassis.database import Connection, Pool
 from fte.agent.v1 import customer_actor_pb2 as wire
+from services.agent.adapters.escalations import escalate
 from services.agent.adapters.event_log import append_events
-from services.agent.domain.events import SendFailed
-from services.agent.domain.turn import CustomerId, EscalationReason, MessageId, Side, Urgency
+from services.agent.domain.events import Escalated, SendFailed
+from services.agent.domain.turn import (
+    Channel,
+    CustomerId,
+    EscalationReason,
+    MessageId,
+    Side,
+    TicketId,
+    Urgency,
+)
 
 # What a customer's message shows for each outcome that is not sent.
 DELIVERY_STATUS = {
@@ -43,10 +50,10 @@ class SendOutcomes:
         )
 
     async def owners(self, outbox_ids: Sequence[UUID]) -> dict[UUID, tuple[CustomerId, Side]]:
-        """Whose open rows these are; settled ones are left out."""
+        """Whose rows these are that can still end otherwise than sent: open ones, and those closed as sent."""
         records = await self._ledger.fetch(
             "SELECT outbox_id, customer_id, side FROM agent.outbox "
-            "WHERE outbox_id = ANY ($1) AND state <> 'settled'",
+            "WHERE outbox_id = ANY ($1) AND (state <> 'settled' OR outcome = 'sent')",
             list(outbox_ids),
         )
         return {r["outbox_id"]: (CustomerId(r["customer_id"]), Side(r["side"])) for r in records}
@@ -54,7 +61,10 @@ class SendOutcomes:
     async def report(
         self, customer_id: CustomerId, side: Side, request: wire.ReportRequest
     ) -> None:
-        """Closes the rows and makes the failure a person's task; repeats change nothing."""
+        """Closes the rows and makes the failure a person's task; repeats change nothing.
+
+        A row that was closed as sent is corrected: its provider took the message back.
+        """
         async with self._turn.acquire() as connection, connection.transaction():
             await connection.execute(
                 "SELECT set_config('fte.customer_id', $1, true), set_config('fte.side', $2, true)",
@@ -80,48 +90,30 @@ async def _close(
 ) -> None:
     row = await connection.fetchrow(
         "UPDATE agent.outbox SET state = 'settled', outcome = $2, settle_time = now() "
-        "WHERE outbox_id = $1 AND state <> 'settled' "
+        "WHERE outbox_id = $1 AND (state <> 'settled' OR outcome = 'sent') "
         "RETURNING message_id, conversation_id, channel, now() AS now",
         UUID(outcome.outbox_id),
         outcome.outcome,
     )
     if row is None:
         return
-    await connection.execute(
-        "UPDATE agent.messages SET delivery_status = $2 WHERE message_id = $1",
+    # The first failed part speaks for the whole message, whatever becomes of the others.
+    changed = await connection.fetchrow(
+        "UPDATE agent.messages SET delivery_status = $2 "
+        "WHERE message_id = $1 AND delivery_status NOT IN ('failed', 'parked') "
+        "RETURNING ticket_id",
         row["message_id"],
         DELIVERY_STATUS[outcome.outcome],
     )
-    # A cancelled part follows a failed one, which has made the task already.
-    if outcome.outcome != "cancelled":
-        await _escalate(connection, customer_id, side, row)
-    event = SendFailed(UUID(outcome.outbox_id), MessageId(row["message_id"]), outcome.outcome)
-    await append_events(connection, customer_id, side, version, [event], row["now"])
-
-
-async def _escalate(
-    connection: Connection, customer_id: CustomerId, side: Side, row: asyncpg.Record
-) -> None:
-    ticket_id = await connection.fetchval(
-        "UPDATE agent.tickets AS t SET status = 'escalated', escalation_reason = $2, "
-        "update_time = now() FROM agent.messages AS m "
-        "WHERE m.message_id = $1 AND t.ticket_id = m.ticket_id RETURNING t.ticket_id",
-        row["message_id"],
-        EscalationReason.DELIVERY_FAILURE,
-    )
-    if ticket_id is None:
-        return
-    await connection.execute(
-        "INSERT INTO agent.escalations (escalation_id, ticket_id, conversation_id, customer_id, "
-        "side, channel, reason, urgency, create_time, update_time) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
-        uuid4(),
-        ticket_id,
-        row["conversation_id"],
-        customer_id,
-        side,
-        row["channel"],
-        EscalationReason.DELIVERY_FAILURE,
-        Urgency.HIGH,
-        row["now"],
-    )
+    # A cancelled part follows a failed one, or was stopped by a person: neither is a task.
+    if changed is not None and changed["ticket_id"] is not None and outcome.outcome != "cancelled":
+        event = Escalated(
+            uuid4(),
+            TicketId(changed["ticket_id"]),
+            EscalationReason.DELIVERY_FAILURE,
+            Urgency.HIGH,
+            Channel(row["channel"]),
+        )
+        await escalate(connection, customer_id, side, row["conversation_id"], event, row["now"])
+    failed = SendFailed(UUID(outcome.outbox_id), MessageId(row["message_id"]), outcome.outcome)
+    await append_events(connection, customer_id, side, version, [failed], row["now"])

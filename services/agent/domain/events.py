@@ -182,6 +182,15 @@ class HandedBack:
     type: Literal["handed_back"] = "handed_back"
 
 
+@dataclass(frozen=True, slots=True)
+class MessagesReplayed:
+    """A person let a dead letter be tried again: its messages are due, and any open turn is void."""
+
+    dead_letter_id: UUID
+    message_ids: tuple[MessageId, ...]
+    type: Literal["messages_replayed"] = "messages_replayed"
+
+
 Event = (
     ConversationStarted
     | ChannelSwitched
@@ -194,4 +203,5 @@ Event = (
     | SendFailed
     | TakenOver
     | HandedBack
+    | MessagesReplayed
 )

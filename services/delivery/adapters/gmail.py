@@ -26,6 +26,7 @@ from services.delivery.domain.outcomes import (
     Rejected,
     Seen,
     Sent,
+    Shown,
     Sighting,
     Unknown,
     Unseen,
@@ -107,6 +108,20 @@ class Gmail:
             return Dark("gmail_unreadable")
         # Without draft and without message it may be on its way, or a person deleted it: never resend.
         return Seen(found) if found else Dark("draft_gone")
+
+    async def status(self, provider_id: str) -> Shown | Dark:
+        """Knows none: Gmail has sent a mail once it has answered for it."""
+        return Dark("gmail_has_no_status")
+
+    async def answers(self) -> bool:
+        """Reads the mailbox's profile."""
+        try:
+            await self._call(self._users().getProfile(userId="me"), READ_SECONDS)
+        except HttpError as error:
+            return int(error.status_code) < SERVER_ERROR
+        except (NoAnswer, TokenUnavailable, ValueError):
+            return False
+        return True
 
     async def _create_draft(self, raw: str, thread_id: str) -> dict[str, Any]:
         message = {"raw": raw, **({"threadId": thread_id} if thread_id else {})}

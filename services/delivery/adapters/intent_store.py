@@ -26,6 +26,7 @@ from services.delivery.application.ports import (
     Receipt,
     Status,
     StoreAway,
+    Unconfirmed,
 )
 from services.delivery.domain.breaker import Phase
 from services.delivery.domain.intent import (
@@ -42,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 
 class PostgresIntentStore:
-    """`follower_wait_seconds` is how long a WhatsApp follower waits for its predecessor's status."""
+    """`follower_wait_seconds` is how long a WhatsApp follower waits before the status is asked for."""
 
     def __init__(self, pool: Pool, follower_wait_seconds: float) -> None:
         self._pool = pool
@@ -75,20 +76,14 @@ class PostgresIntentStore:
     async def claim(self, room: Mapping[Channel, int], worker: str, seconds: float) -> Claimed:
         """Commits ATTEMPTING for intents that may go now, in order and above their fence."""
         async with self._connection() as connection:
-            found = await connection.fetch(
-                sql.CANDIDATES, list(room), list(room.values()), self._follower_wait
-            )
+            found = await connection.fetch(sql.CANDIDATES, list(room), list(room.values()))
             if not found:
                 return Claimed()
             async with connection.transaction():
                 fences = sorted({row["conversation_id"] for row in found})
                 await connection.execute(sql.HOLD_FENCES, fences)
                 moved = await connection.fetch(
-                    sql.CLAIM,
-                    [row["intent_id"] for row in found],
-                    self._follower_wait,
-                    worker,
-                    seconds,
+                    sql.CLAIM, [row["intent_id"] for row in found], worker, seconds
                 )
                 cancelled = [row for row in moved if row["state"] == State.CANCELLED]
                 for row in cancelled:
@@ -98,6 +93,12 @@ class PostgresIntentStore:
             tuple(_attempt(row, seconds) for row in moved if row["state"] == State.ATTEMPTING),
             _cancelled(cancelled),
         )
+
+    async def overdue(self, channel: Channel, seconds: float, limit: int) -> Sequence[IntentId]:
+        """Returns intents older than `seconds` that `claim` could take now, if there were room."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(sql.OVERDUE, channel, seconds, limit)
+        return [IntentId(row["intent_id"]) for row in rows]
 
     async def save_preparation(self, attempt: Attempt, prepared: Prepared) -> bool:
         """Keeps the saved step; false if the attempt is not ours any more."""
@@ -148,6 +149,19 @@ class PostgresIntentStore:
                 row["draft_id"] or "",
                 row["provider_thread_id"] or "",
                 row["first_attempt_time"],
+            )
+            for row in rows
+        ]
+
+    async def unconfirmed(self, limit: int, hold_seconds: float) -> Sequence[Unconfirmed]:
+        """Claims sent WhatsApp intents without a telling status that hold a pending follower for too long."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(sql.UNCONFIRMED, limit, hold_seconds, self._follower_wait)
+        return [
+            Unconfirmed(
+                mapping.stored_intent(row["content"], row["kind"]),
+                row["provider_id"],
+                IntentId(row["follower_id"]),
             )
             for row in rows
         ]
@@ -261,11 +275,14 @@ class PostgresIntentStore:
             step.provider_status,
             step.error,
             step.state.final,
+            step.fetched,
         )
         if step.state is before or not step.state.final:
             return None
         intent = mapping.stored_intent(row["content"], row["kind"])
         if before.final:
+            # The agent may have closed its row as sent: no receipt would open it again.
+            await connection.execute(sql.ADD_CORRECTION, intent.intent_id, step.state.outcome)
             await self._add_fact(connection, mapping.undelivered_fact(intent.channel))
         else:
             # Seen by a witness it was handed over when it was attempted, not when it was seen.

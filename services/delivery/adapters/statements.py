@@ -31,8 +31,8 @@ INSERT_INTENT = """
     RETURNING intent_id
 """
 
-# An intent may go when its predecessor is final. A WhatsApp predecessor must also have left Twilio, or had its
-# time for that; an unknown one from below the fence holds nobody.
+# An intent may go when its predecessor is final. A WhatsApp predecessor must also have left Twilio, or Twilio,
+# asked, must have shown that it has it in its queue; an unknown one from below the fence holds nobody.
 _IN_ORDER = """
     i.state = 'PENDING' AND i.next_attempt_time <= now() AND (
         i.send_seq IS NULL OR i.send_seq = 1 OR EXISTS (
@@ -43,21 +43,28 @@ _IN_ORDER = """
                    OR p.state = 'SENT' AND (
                        p.channel <> 'whatsapp'
                        OR p.provider_status IN ('sent', 'delivered', 'read')
-                       OR p.final_time <= now() - {follower_wait})
+                       OR p.fetch_time IS NOT NULL)
                    OR p.state = 'UNKNOWN' AND p.epoch < (
                        SELECT f.min_epoch FROM delivery.fences f
                        WHERE f.conversation_id = p.conversation_id))))
 """
 
-# $1 are channels, $2 the room in each, $3 the seconds a WhatsApp follower waits.
+# $1 are channels, $2 the room in each.
 CANDIDATES = f"""
     SELECT w.intent_id, w.conversation_id
     FROM unnest($1::text[], $2::integer[]) AS c(channel, room)
     CROSS JOIN LATERAL (
         SELECT i.intent_id, i.conversation_id FROM delivery.intents i
         WHERE i.channel = c.channel
-          AND {_IN_ORDER.format(follower_wait="make_interval(secs => $3)")}
+          AND {_IN_ORDER}
         ORDER BY i.next_attempt_time LIMIT c.room) AS w
+"""  # noqa: S608 - the parts are constants of this module
+
+# $1 is a channel, $2 an age in seconds, $3 the most rows.
+OVERDUE = f"""
+    SELECT i.intent_id FROM delivery.intents i
+    WHERE i.channel = $1 AND i.create_time <= now() - make_interval(secs => $2) AND {_IN_ORDER}
+    ORDER BY i.create_time LIMIT $3
 """  # noqa: S608 - the parts are constants of this module
 
 # Held to the end of the claim: a fence that is raised meanwhile waits, and then sees the attempt.
@@ -66,8 +73,8 @@ HOLD_FENCES = """
     ORDER BY conversation_id FOR SHARE
 """
 
-# $1 are candidates, $2 the seconds a WhatsApp follower waits, $3 the worker, $4 the seconds of an attempt. What
-# stands below the fence, or follows a failed part of the same answer, is cancelled instead.
+# $1 are candidates, $2 the worker, $3 the seconds of an attempt. What stands below the fence, or follows a failed
+# part of the same answer, is cancelled instead.
 CLAIM = f"""
     WITH mine AS (
         SELECT i.intent_id,
@@ -80,16 +87,16 @@ CLAIM = f"""
                     THEN 'earlier_part_failed' END AS refusal
         FROM delivery.intents i JOIN delivery.fences f USING (conversation_id)
         WHERE i.intent_id = ANY ($1)
-          AND {_IN_ORDER.format(follower_wait="make_interval(secs => $2)")}
+          AND {_IN_ORDER}
         ORDER BY i.intent_id
         FOR UPDATE OF i SKIP LOCKED
     ), moved AS (
         UPDATE delivery.intents i
         SET state = CASE WHEN m.refusal IS NULL THEN 'ATTEMPTING' ELSE 'CANCELLED' END,
             attempts = i.attempts + CASE WHEN m.refusal IS NULL THEN 1 ELSE 0 END,
-            worker = CASE WHEN m.refusal IS NULL THEN $3 END,
-            deadline_time = CASE WHEN m.refusal IS NULL THEN now() + make_interval(secs => $4) END,
-            next_attempt_time = now() + make_interval(secs => $4),
+            worker = CASE WHEN m.refusal IS NULL THEN $2 END,
+            deadline_time = CASE WHEN m.refusal IS NULL THEN now() + make_interval(secs => $3) END,
+            next_attempt_time = now() + make_interval(secs => $3),
             error = coalesce(m.refusal, i.error),
             final_time = CASE WHEN m.refusal IS NOT NULL THEN now() END
         FROM mine m WHERE i.intent_id = m.intent_id
@@ -134,7 +141,8 @@ STEP = """
                             WHEN state = 'UNKNOWN' THEN unknown_time ELSE now() END,
         deadline_time = CASE WHEN $2 = 'ATTEMPTING' THEN deadline_time END,
         worker = CASE WHEN $2 = 'ATTEMPTING' THEN worker END,
-        final_time = CASE WHEN $10 THEN coalesce(final_time, now()) END
+        final_time = CASE WHEN $10 THEN coalesce(final_time, now()) END,
+        fetch_time = CASE WHEN $11 THEN now() ELSE fetch_time END
     WHERE intent_id = $1
 """
 
@@ -166,6 +174,30 @@ DOUBTS = """
     RETURNING i.kind, i.content, i.draft_id, i.provider_thread_id,
               (SELECT min(a.start_time) FROM delivery.attempts a WHERE a.intent_id = i.intent_id)
                   AS first_attempt_time
+"""
+
+# $1 is the most rows, $2 the seconds until another process may ask for the same one, $3 how long a status may
+# take before it is asked for.
+UNCONFIRMED = """
+    WITH due AS MATERIALIZED (
+        SELECT p.intent_id, f.intent_id AS follower_id
+        FROM delivery.intents f
+        JOIN delivery.intents p ON p.conversation_id = f.conversation_id
+            AND p.channel = f.channel AND p.send_seq = f.send_seq - 1
+        WHERE f.channel = 'whatsapp' AND f.state = 'PENDING' AND p.state = 'SENT'
+          AND coalesce(p.provider_status, '') NOT IN ('sent', 'delivered', 'read')
+          AND p.fetch_time IS NULL AND p.final_time <= now() - make_interval(secs => $3)
+          AND p.next_attempt_time <= now()
+        ORDER BY p.next_attempt_time LIMIT $1 FOR NO KEY UPDATE OF p SKIP LOCKED
+    )
+    UPDATE delivery.intents i SET next_attempt_time = now() + make_interval(secs => $2)
+    FROM due WHERE i.intent_id = due.intent_id
+    RETURNING i.kind, i.content, i.provider_id, due.follower_id
+"""
+
+# A provider takes a message back once: a second failure finds the row.
+ADD_CORRECTION = """
+    INSERT INTO delivery.corrections (intent_id, correction) VALUES ($1, $2) ON CONFLICT DO NOTHING
 """
 
 KNOWN = """

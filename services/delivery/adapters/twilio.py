@@ -28,6 +28,7 @@ from services.delivery.domain.outcomes import (
     Rejected,
     Seen,
     Sent,
+    Shown,
     Sighting,
     Unknown,
     Unseen,
@@ -151,6 +152,36 @@ class Twilio:
         if same:
             return Seen(tuple(Sent(str(m.sid), status=str(m.status or "")) for m in same))
         return Unseen()
+
+    async def status(self, provider_id: str) -> Shown | Dark:
+        """Fetches the message; one that Twilio does not show yet proves nothing."""
+        try:
+            message = await self._client(READ_SECONDS).messages(provider_id).fetch_async()
+        except (NoAnswer, RateLimited) as error:
+            return Dark(f"twilio_{type(error).__name__.lower()}")
+        except (TwilioRestException, TwilioServiceException) as error:
+            return Dark(f"twilio_{error.status}")
+        except (TwilioException, ValueError, KeyError, TypeError):
+            return Dark("twilio_unreadable")
+        if not message.status:
+            return Dark("twilio_without_status")
+        return Shown(str(message.status), str(message.error_code or ""))
+
+    async def answers(self) -> bool:
+        """Lists one message."""
+        try:
+            await self._client(READ_SECONDS).messages.list_async(limit=1, page_size=1)
+        except NoAnswer:
+            return False
+        except RateLimited:
+            return True
+        except TwilioException as error:
+            # The library hands the whole answer over where it could not fetch a page.
+            answer = error.args[-1] if error.args else None
+            return isinstance(answer, Response) and int(answer.status_code) < SERVER_ERROR
+        except (ValueError, KeyError, TypeError):
+            return False
+        return True
 
     def _client(self, seconds: float) -> Any:
         # Made anew for each call: its timeout is the call's, and making one costs microseconds.

@@ -1,7 +1,7 @@
 """The web form as a provider: the agent shows an answer once it hears that it was sent."""
 
 from services.delivery.application.ports import Attempt, Doubt, Prepared
-from services.delivery.domain.outcomes import Seen, Sent
+from services.delivery.domain.outcomes import Seen, Sent, Shown
 
 
 class WebForm:
@@ -21,3 +21,11 @@ class WebForm:
     async def witness(self, doubt: Doubt) -> Seen:
         """Sees every answer: an attempt without an end has no other effect than this one."""
         return Seen((Sent(),))
+
+    async def status(self, provider_id: str) -> Shown:
+        """Shows every answer as sent."""
+        return Shown("sent")
+
+    async def answers(self) -> bool:
+        """Answers always."""
+        return True

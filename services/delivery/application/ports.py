@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
-from services.delivery.domain.breaker import Phase
+from services.delivery.domain.breaker import USUAL, Phase, Tolerance
 from services.delivery.domain.intent import (
     Channel,
     Intent,
@@ -15,7 +15,14 @@ from services.delivery.domain.intent import (
     State,
     Step,
 )
-from services.delivery.domain.outcomes import NotSent, Outcome, Rejected, Sighting
+from services.delivery.domain.outcomes import (
+    Dark,
+    NotSent,
+    Outcome,
+    Rejected,
+    Shown,
+    Sighting,
+)
 
 
 class StoreAway(Exception):
@@ -57,6 +64,15 @@ class Doubt:
     draft_id: str
     thread_id: str
     first_attempt_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """A sent intent of which no status came, and the intent that waits for it."""
+
+    intent: Intent
+    provider_id: str
+    follower_id: IntentId
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +145,12 @@ class Provider(Protocol):
     async def witness(self, doubt: Doubt) -> Sighting:
         """Looks for traces of an intent whose outcome is unknown."""
 
+    async def status(self, provider_id: str) -> Shown | Dark:
+        """Asks how far a message is that the provider took; only WhatsApp is ever asked."""
+
+    async def answers(self) -> bool:
+        """Tells, by a harmless reading, whether the provider can be reached: any answer but a 5xx."""
+
 
 class IntentStore(Protocol):
     """The intent ledger. Every method is one short transaction and raises `StoreAway`."""
@@ -144,6 +166,9 @@ class IntentStore(Protocol):
 
     async def claim(self, room: Mapping[Channel, int], worker: str, seconds: float) -> Claimed:
         """Commits ATTEMPTING for intents that may go now, in order and above their fence."""
+
+    async def overdue(self, channel: Channel, seconds: float, limit: int) -> Sequence[IntentId]:
+        """Returns intents older than `seconds` that `claim` could take now, if there were room."""
 
     async def save_preparation(self, attempt: Attempt, prepared: Prepared) -> bool:
         """Keeps the saved step; false if the attempt is not ours any more."""
@@ -163,6 +188,12 @@ class IntentStore(Protocol):
 
     async def doubts(self, limit: int, hold_seconds: float) -> Sequence[Doubt]:
         """Claims unknown intents whose witness is due, by moving their next look."""
+
+    async def unconfirmed(self, limit: int, hold_seconds: float) -> Sequence[Unconfirmed]:
+        """Claims sent WhatsApp intents without a telling status that hold a pending follower for too long.
+
+        Telling are *sent*, *delivered*, *read*, or a step with `fetched`. Moves their next look, as `doubts` does.
+        """
 
     async def known_elsewhere(self, channel: Channel, provider_ids: Sequence[str]) -> set[str]:
         """Returns those of the provider ids that other intents already have."""
@@ -209,9 +240,10 @@ class Answers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Times of the sending loop, in seconds."""
+    """Times of the sending loop, in seconds, and when it holds a provider for dark."""
 
     attempt_seconds: float
     send_seconds: float
     poll_seconds: float
     at_once: int
+    tolerance: Tolerance = USUAL

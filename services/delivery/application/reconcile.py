@@ -1,4 +1,4 @@
-"""Clears doubts: attempts whose worker died, unknown outcomes, statuses that waited for their intent."""
+"""Clears doubts: dead workers' attempts, unknown outcomes, statuses that waited or never came."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -11,12 +11,19 @@ from services.delivery.application.ports import (
     IntentStore,
     Provider,
     StoreAway,
+    Unconfirmed,
 )
 from services.delivery.application.take_statuses import TakeStatuses
 from services.delivery.domain.intent import Channel, Progress, Step
 from services.delivery.domain.notice import notice_of
-from services.delivery.domain.outcomes import Dark, Seen, Sighting
-from services.delivery.domain.transitions import Policy, after_death, after_sighting
+from services.delivery.domain.outcomes import Dark, Seen, Shown, Sighting
+from services.delivery.domain.transitions import (
+    Policy,
+    after_death,
+    after_fetch,
+    after_sighting,
+    after_waiting,
+)
 
 READINGS_AT_ONCE = 8
 # A receipt is asked for again after a minute; what is older was.
@@ -54,6 +61,7 @@ class Reconcile:
             try:
                 await self.recover()
                 await self.read_witnesses()
+                await self.fetch_statuses()
                 await self._statuses.apply_waiting()
             except StoreAway as error:
                 log.warning("cannot reconcile", error=str(error))
@@ -84,6 +92,47 @@ class Reconcile:
         """Reads the witnesses that are due, each on its own."""
         doubts = await self._store.doubts(READINGS_AT_ONCE, self._reading_seconds * 2)
         await asyncio.gather(*(self._read(doubt) for doubt in doubts))
+
+    async def fetch_statuses(self) -> None:
+        """Asks for the statuses that never came and hold a follower, each on its own."""
+        waiting = await self._store.unconfirmed(READINGS_AT_ONCE, self._reading_seconds * 2)
+        await asyncio.gather(*(self._fetch(one) for one in waiting))
+
+    async def _fetch(self, waiting: Unconfirmed) -> None:
+        intent, policy = waiting.intent, self._policies[waiting.intent.channel]
+        shown = await self._ask(waiting)
+        log.info(
+            "status fetched",
+            intent_id=intent.intent_id,
+            channel=intent.channel,
+            status=shown.status if isinstance(shown, Shown) else "",
+            reason=shown.reason if isinstance(shown, Dark) else "",
+        )
+        receipts = [
+            await self._store.change(
+                intent.intent_id, lambda progress: after_fetch(progress, shown, policy)
+            )
+        ]
+        if isinstance(shown, Dark):
+            receipts.append(
+                await self._store.change(
+                    waiting.follower_id,
+                    lambda progress: after_waiting(progress, "predecessor_unconfirmed", policy),
+                )
+            )
+        self._answers.delivered([receipt for receipt in receipts if receipt is not None])
+        self._wake()
+
+    async def _ask(self, waiting: Unconfirmed) -> Shown | Dark:
+        provider = self._providers[waiting.intent.channel]
+        try:
+            async with asyncio.timeout(self._reading_seconds):
+                return await provider.status(waiting.provider_id)
+        except TimeoutError:
+            return Dark("status_timeout")
+        except Exception as error:
+            log.exception("status not fetched", intent_id=waiting.intent.intent_id)
+            return Dark(f"fault:{type(error).__name__}")
 
     async def _read(self, doubt: Doubt) -> None:
         intent, policy = doubt.intent, self._policies[doubt.intent.channel]

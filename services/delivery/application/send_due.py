@@ -6,7 +6,7 @@ asked. Conversations keep their order because the store claims an intent only wh
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 
 import structlog
 
@@ -31,10 +31,11 @@ from services.delivery.domain.outcomes import (
     Unknown,
     is_fault,
 )
-from services.delivery.domain.transitions import Policy, after_outcome
+from services.delivery.domain.transitions import Policy, after_outcome, after_waiting
 
 DRAIN_SECONDS = 3.0
 _RECORD_PAUSE_SECONDS = 0.2
+_GIVEN_UP_AT_ONCE = 64
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,8 @@ class SendDue:
         self._patience = patience
         self._worker = worker
         self._clock = clock or asyncio.get_running_loop().time
-        self._breakers = dict.fromkeys(providers, Breaker())
+        self._breakers = dict.fromkeys(providers, Breaker(patience.tolerance))
+        self._asked: set[Channel] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._work = asyncio.Event()
 
@@ -85,6 +87,7 @@ class SendDue:
 
     async def claim_and_start(self) -> int:
         """Claims once and starts what it got; returns how many intents moved."""
+        self._ask_dark_providers()
         room = self._room()
         if not room:
             return 0
@@ -95,24 +98,67 @@ class SendDue:
             log.warning("cannot claim", error=str(error))
             return 0
         for attempt in claimed.attempts:
-            task = asyncio.create_task(self._attempt(attempt, claim_time + attempt.seconds))
-            self._running.add(task)
-            task.add_done_callback(self._ended)
+            self._run(self._attempt(attempt, claim_time + attempt.seconds))
         for channel in {attempt.intent.channel for attempt in claimed.attempts}:
-            await self._move_breaker(channel, self._breakers[channel].started(self._clock()))
+            await self._move_breaker(channel, self._breakers[channel].started())
         self._answers.delivered(claimed.cancelled)
         return len(claimed.attempts) + len(claimed.cancelled)
 
     async def settle(self) -> None:
-        """Waits until no attempt is under way."""
+        """Waits until no attempt and no question to a dark provider is under way."""
         while self._running:
             await asyncio.wait(self._running)
 
     def _room(self) -> dict[Channel, int]:
         free = self._patience.at_once - len(self._running)
-        now = self._clock()
-        room = {channel: b.room(now, free) for channel, b in self._breakers.items()}
+        room = {channel: breaker.room(free) for channel, breaker in self._breakers.items()}
         return {channel: places for channel, places in room.items() if places > 0}
+
+    def _run(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ask_dark_providers(self) -> None:
+        for channel, breaker in self._breakers.items():
+            if channel not in self._asked and breaker.asks(self._clock()):
+                self._asked.add(channel)
+                self._run(self._ask(channel))
+
+    async def _ask(self, channel: Channel) -> None:
+        try:
+            answered = await self._answered(self._providers[channel])
+            breaker = self._breakers[channel]
+            self._breakers[channel] = breaker.asked(self._clock(), answered=answered)
+            if not answered:
+                await self._give_up(channel)
+        finally:
+            self._asked.discard(channel)
+
+    async def _answered(self, provider: Provider) -> bool:
+        try:
+            async with asyncio.timeout(self._patience.send_seconds):
+                return await provider.answers()
+        except TimeoutError:
+            return False
+        except Exception:
+            log.exception("provider could not be asked", provider=provider.name)
+            return False
+
+    async def _give_up(self, channel: Channel) -> None:
+        """Gives to a person what has waited too long for a provider that is still dark."""
+        policy = self._policies[channel]
+        seconds = policy.give_up.total_seconds()
+        try:
+            for intent_id in await self._store.overdue(channel, seconds, _GIVEN_UP_AT_ONCE):
+                receipt = await self._store.change(
+                    intent_id, lambda progress: after_waiting(progress, "provider_dark", policy)
+                )
+                if receipt is not None:
+                    log.warning("given up", intent_id=intent_id, channel=channel)
+                    self._answers.delivered([receipt])
+        except StoreAway as error:
+            log.warning("cannot give up", channel=channel, error=str(error))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

@@ -124,7 +124,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The state an intent goes to; it is looked at again after `wait`."""
+    """The state an intent goes to; it is looked at again after `wait`.
+
+    `fetched` notes that the provider, asked, has answered for a sent message: the next part may go.
+    """
 
     state: State
     wait: timedelta = timedelta()
@@ -134,3 +137,4 @@ class Step:
     provider_thread_id: str = ""
     provider_status: str = ""
     error: str = ""
+    fetched: bool = False

@@ -76,3 +76,11 @@ class Dark:
 
 
 Sighting: TypeAlias = Seen | Unseen | Dark
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The provider, asked for one message by its id, has it and says how far it is."""
+
+    status: str
+    error_code: str = ""

@@ -11,16 +11,18 @@ from services.delivery.domain.outcomes import (
     Rejected,
     Seen,
     Sent,
+    Shown,
     Sighting,
     Unknown,
     Unseen,
 )
 
-LONGEST_BACK_OFF = timedelta(seconds=60)
+# Five times the wait before: six attempts reach over half an hour in which a provider refuses.
+BACK_OFF_GROWTH = 5
 LONGEST_DARK_WAIT = timedelta(minutes=10)
 # Two separate readings: one alone may have hit a page that was about to change.
 WANTED_READINGS = 2
-_TAKEN_BACK = frozenset({"failed", "undelivered"})
+_TAKEN_BACK = frozenset({"failed", "undelivered", "canceled"})
 # A status replaces one of a lower rank only: what was delivered cannot fail any more.
 _RANK = {
     "accepted": 1,
@@ -29,6 +31,7 @@ _RANK = {
     "sent": 3,
     "failed": 4,
     "undelivered": 4,
+    "canceled": 4,
     "delivered": 5,
     "read": 6,
 }
@@ -39,13 +42,16 @@ class Policy:
     """How patient delivery is with one provider.
 
     A resend needs `window` to have passed since the outcome became unknown and two negative readings;
-    `never_resend` turns it into work for a person. After `give_up` a person decides in any case.
+    `never_resend` turns it into work for a person. After `give_up` a person decides in any case. What surely was
+    not sent waits for `first_back_off`, then longer each time up to `longest_back_off`.
     """
 
     window: timedelta
     give_up: timedelta
     never_resend: bool = False
     most_resends: int = 1
+    first_back_off: timedelta = timedelta(seconds=2)
+    longest_back_off: timedelta = timedelta(minutes=15)
 
     @property
     def interval(self) -> timedelta:
@@ -67,7 +73,9 @@ def after_outcome(
         case NotSent():
             if progress.age >= policy.give_up:
                 return _step(progress, State.NEEDS_HUMAN, error=outcome.reason)
-            wait = outcome.retry_after if outcome.retry_after is not None else back_off(attempt)
+            wait = outcome.retry_after
+            if wait is None:
+                wait = back_off(attempt, policy)
             return _step(progress, State.PENDING, wait=wait, error=outcome.reason)
         case Unknown(reason=reason):
             if progress.state is State.UNKNOWN:
@@ -123,9 +131,34 @@ def after_status(
     return _step(progress, State.SENT, provider_status=status)
 
 
-def back_off(attempt: int) -> timedelta:
-    """Returns how long an intent waits after its n-th attempt that surely did not send: 1, 2, 4, … 60 s."""
-    return min(timedelta(seconds=2 ** min(max(attempt, 1) - 1, 10)), LONGEST_BACK_OFF)
+def after_fetch(progress: Progress, shown: Shown | Dark, policy: Policy) -> Step | None:
+    """Decides what the answer to a question for a sent message's status means.
+
+    Any status that is no failure confirms that the provider has the message in its queue, so that the next part
+    stays behind it. A provider that does not answer is asked again with growing distance.
+    """
+    if progress.state is not State.SENT:
+        return None
+    if isinstance(shown, Dark):
+        growing = min(progress.age / 4, LONGEST_DARK_WAIT)
+        return _step(progress, State.SENT, wait=max(policy.interval, growing))
+    step = after_status(
+        progress, progress.provider_id, shown.status, shown.error_code, named=False
+    ) or _step(progress, State.SENT)
+    return replace(step, fetched=True)
+
+
+def after_waiting(progress: Progress, reason: str, policy: Policy) -> Step | None:
+    """Decides about an intent that a provider without an answer holds up: after `give_up` a person does."""
+    if progress.state is not State.PENDING or progress.age < policy.give_up:
+        return None
+    return _step(progress, State.NEEDS_HUMAN, error=reason)
+
+
+def back_off(attempt: int, policy: Policy) -> timedelta:
+    """Returns how long an intent waits after its n-th attempt that surely did not send."""
+    growth: int = BACK_OFF_GROWTH ** min(max(attempt, 1) - 1, 10)
+    return min(policy.first_back_off * growth, policy.longest_back_off)
 
 
 def _after_negative(progress: Progress, policy: Policy) -> Step:

@@ -76,7 +76,7 @@ async def inboxes_over(backing: Database | None) -> AsyncIterator[Inboxes]:
 
 def _in_memory() -> Inboxes:
     clock = Clock()
-    rows = InboxInMemory(clock, random.Random(1))  # noqa: S311 - only ids
+    rows = InboxInMemory(clock, random.Random(1))
     hints: list[Row] = []
 
     def hinted() -> list[Row]:

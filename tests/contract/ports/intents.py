@@ -95,7 +95,7 @@ async def intents_over(
     """Gives an empty ledger in memory or in the database."""
     if backing is None:
         clock = Clock()
-        rows = IntentsInMemory(clock, random.Random(1))  # noqa: S311 - only jitter
+        rows = IntentsInMemory(clock, random.Random(1))
         one, two = (MemoryIntentStore(rows, Direct(), follower_wait_seconds) for _ in range(2))
         yield Intents(one, two, _InMemory(rows, clock))
         return

@@ -72,7 +72,7 @@ async def bodies(inboxes: Inboxes, handle_id: UUID) -> list[tuple[int, str]]:
 async def test_numbers_have_no_gaps_under_concurrent_repeats(inboxes: Inboxes) -> None:
     handles = [Handle(HandleType.PHONE, f"+1555010{n}") for n in range(3)]
     wanted = [message(f"m{n}", handles[n % 3]) for n in range(50)] * 3
-    random.Random(1).shuffle(wanted)  # noqa: S311 - only an order
+    random.Random(1).shuffle(wanted)
     both = (inboxes.inbox, inboxes.other)
     accepted = await asyncio.gather(*(both[n % 2].accept(m) for n, m in enumerate(wanted)))
     assert sum(a.is_new for a in accepted) == 50

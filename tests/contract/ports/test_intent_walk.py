@@ -41,7 +41,7 @@ class Walk:
     """Draws the next call; what it draws depends on the seed only, never on an answer."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - a walk is to be repeatable
+        self.random = random.Random(seed)
         self.conversations = [self._uuid() for _ in range(16)]
         self.answers = [self._uuid() for _ in range(16)]
         self.intents: list[Intent] = []

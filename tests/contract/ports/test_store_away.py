@@ -46,7 +46,7 @@ class Away:
     ("moment", "state"), [("request", State.PENDING), ("response", State.ATTEMPTING)]
 )
 async def test_a_claim_stands_if_only_its_answer_is_lost(moment: str, state: State) -> None:
-    rows = IntentsInMemory(Clock(), random.Random(1))  # noqa: S311 - only jitter
+    rows = IntentsInMemory(Clock(), random.Random(1))
     io = Away()
     store = MemoryIntentStore(rows, io, 30)
     mail = intent()
@@ -61,7 +61,7 @@ async def test_a_claim_stands_if_only_its_answer_is_lost(moment: str, state: Sta
 @pytest.mark.parametrize(("moment", "rows_made"), [("request", 0), ("response", 1)])
 async def test_a_message_stands_if_only_its_answer_is_lost(moment: str, rows_made: int) -> None:
     opened: list[Row] = []
-    rows = InboxInMemory(Clock(), random.Random(1), opened.append)  # noqa: S311 - only ids
+    rows = InboxInMemory(Clock(), random.Random(1), opened.append)
     hints: list[Row] = []
     io = Away(f"intake.inbox.accept {moment}")
     with pytest.raises(asyncpg.ConnectionDoesNotExistError):

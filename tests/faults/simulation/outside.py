@@ -150,4 +150,4 @@ async def _awaited(work: Awaitable[None]) -> None:
 
 def seeded(name: str) -> random.Random:
     """A stream of chance of its own, the same for the same name."""
-    return random.Random(name)  # noqa: S311 - repeatable, not secret
+    return random.Random(name)

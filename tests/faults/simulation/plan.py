@@ -86,7 +86,7 @@ class Plan:
 
 def plan_of(seed: int) -> Plan:
     """Draws a world: three to nine messages of one to three people, and a handful of faults."""
-    draw = random.Random(f"plan/{seed}")  # noqa: S311 - repeatable, not secret
+    draw = random.Random(f"plan/{seed}")
     people = draw.randint(1, 3)
     says = [_say(draw, draw.randrange(people)) for _ in range(draw.randint(3, 9))]
     if draw.random() < 0.4:

@@ -37,7 +37,7 @@ class SeededThinker:
 
     async def think(self, turn: Turn) -> TurnAnswer:
         """Stages an answer or an escalation; raises `ModelDown` when it cannot."""
-        draw = random.Random(f"{self._seed}/{turn.batch[0].message_id}/{turn.begin_count}")  # noqa: S311
+        draw = random.Random(f"{self._seed}/{turn.batch[0].message_id}/{turn.begin_count}")
         slow = draw.random() < 0.1 * self._harshness
         await asyncio.sleep(draw.uniform(*SLOW_SECONDS) if slow else draw.random())
         chance = draw.random() / self._harshness if self._harshness else 1.0
@@ -46,7 +46,7 @@ class SeededThinker:
             await asyncio.sleep(0)
         if chance < 0.10:
             raise ModelDown
-        kind = random.Random(f"{self._seed}/{turn.batch[0].message_id}").random()  # noqa: S311
+        kind = random.Random(f"{self._seed}/{turn.batch[0].message_id}").random()
         escalation = None
         if kind < 0.2:
             escalation = Escalation(EscalationReason.REFUND_REQUEST, Urgency.NORMAL)

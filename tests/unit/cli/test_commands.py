@@ -27,7 +27,7 @@ def fte(home: Path, *arguments: str, **environ: str) -> "subprocess.CompletedPro
 def test_help_lists_the_commands(tmp_path: Path) -> None:
     answer = fte(tmp_path, "--help")
     assert answer.returncode == 0
-    for command in ("up", "reset", "env", "status", "doctor", "migrate", "trace"):
+    for command in ("up", "reset", "env", "status", "doctor", "migrate", "trace", "dlq"):
         assert command in answer.stdout
     assert "\x1b[" not in answer.stdout
 
@@ -80,6 +80,23 @@ def test_without_a_database_the_cure_is_named(tmp_path: Path, command: tuple[str
     answer = fte(tmp_path, *command, FTE_PORT_BASE="20000")
     assert answer.returncode == 1
     assert "fte up" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("list",), ("show", "x"), ("replay", "x"), ("replay", "--all"), ("drop", "x")]
+)
+def test_dead_letters_without_a_stack_name_the_cure(tmp_path: Path, words: tuple[str, ...]) -> None:
+    answer = fte(tmp_path, "dlq", *words, FTE_PORT_BASE="20000")
+    assert answer.returncode == 2
+    assert "fte up" in answer.stderr
+    assert not answer.stdout
+
+
+@pytest.mark.parametrize("words", [(), ("x", "--all")])
+def test_a_replay_wants_one_or_all(tmp_path: Path, words: tuple[str, ...]) -> None:
+    answer = fte(tmp_path, "dlq", "replay", *words)
+    assert answer.returncode == 2
+    assert "--all" in answer.stderr
 
 
 def test_reset_removes_its_own_and_nothing_else(tmp_path: Path) -> None:

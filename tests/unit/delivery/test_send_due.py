@@ -28,6 +28,7 @@ from services.delivery.domain.outcomes import (
     Outcome,
     Rejected,
     Sent,
+    Shown,
     Sighting,
     Unknown,
     Unseen,
@@ -48,6 +49,8 @@ class Scripted:
     needs_preparation: bool = False
     name: str = "scripted"
     sends: int = 0
+    questions: int = 0
+    reachable: bool = True
 
     async def prepare(self, attempt: Attempt) -> Prepared | NotSent | Rejected:
         prepared = self.preparations.pop(0) if self.preparations else Prepared("draft", "thread")
@@ -65,6 +68,13 @@ class Scripted:
     async def witness(self, doubt: Doubt) -> Sighting:
         return Unseen()
 
+    async def status(self, provider_id: str) -> Shown:
+        raise AssertionError
+
+    async def answers(self) -> bool:
+        self.questions += 1
+        return self.reachable
+
 
 @dataclass
 class OneAtATime:
@@ -76,6 +86,7 @@ class OneAtATime:
     saves: bool = True
     empty: bool = False
     draft_id: str = ""
+    has_overdue: bool = False
 
     async def claim(self, room: Mapping[Channel, int], worker: str, seconds: float) -> Claimed:
         self.rooms.append(dict(room))
@@ -83,6 +94,10 @@ class OneAtATime:
             return Claimed()
         one = intent(Channel.WHATSAPP)
         return Claimed((Attempt(one, len(self.rooms), seconds, self.draft_id),))
+
+    async def overdue(self, channel: Channel, seconds: float, limit: int) -> Sequence[IntentId]:
+        assert seconds == POLICY.give_up.total_seconds()
+        return [IntentId(UUID(int=9))] if self.has_overdue else []
 
     async def save_preparation(self, attempt: Attempt, prepared: Prepared) -> bool:
         return self.saves
@@ -95,7 +110,11 @@ class OneAtATime:
         end: AttemptEnd | None = None,
         notice: Intent | None = None,
     ) -> Receipt | None:
-        assert end is not None
+        if end is None:
+            waiting = Progress(State.PENDING, age=POLICY.give_up)
+            step = decide(waiting)
+            assert step is not None
+            return Receipt(UUID(int=9), step.state)
         self.ends.append(end)
         step = decide(Progress(State.ATTEMPTING, attempt=end.number))
         return Receipt(UUID(int=1), step.state) if step and step.state.final else None
@@ -233,10 +252,12 @@ async def test_the_breaker_opens_probes_and_closes() -> None:
     assert await loop.once() == 0
     assert loop.provider.sends == 3
     loop.clock.now += 5
+    assert await loop.once() == 0, "it asks first"
     assert await loop.once() == 1
     assert loop.store.rooms[-1] == {Channel.WHATSAPP: 1}
     assert await loop.once() == 0
     loop.clock.now += 10
+    assert await loop.once() == 0, "it asks first"
     assert await loop.once() == 1
     assert loop.store.phases == [
         Phase.OPEN, Phase.HALF_OPEN, Phase.OPEN, Phase.HALF_OPEN, Phase.CLOSED
@@ -255,9 +276,47 @@ async def test_a_probe_that_could_not_start_leaves_the_breaker_ready() -> None:
     for _ in range(3):
         await loop.once()
     loop.clock.now += 5
+    await loop.once()
     loop.store.saves = False
     await loop.once()
     assert loop.provider.sends == 3
     loop.store.saves = True
     assert await loop.once() == 1
     assert loop.store.phases[-1] is Phase.CLOSED
+
+
+@pytest.mark.parametrize("trouble", ["silence", "fault"])
+async def test_a_dark_provider_is_asked_and_no_message_is_spent(
+    trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = Loop(Scripted([Unknown("no_answer")] * 3, reachable=False))
+    if trouble == "fault":
+        loop.provider.questions = 0
+
+        async def answers() -> bool:
+            loop.provider.questions += 1
+            raise RuntimeError("ours")
+
+        monkeypatch.setattr(loop.provider, "answers", answers)
+    for _ in range(3):
+        await loop.once()
+    for wait in (5, 10, 20, 40, 60, 60):
+        loop.clock.now += wait - 0.1
+        assert await loop.once() == 0
+        asked = loop.provider.questions
+        loop.clock.now += 0.1
+        assert await loop.once() == 0
+        assert loop.provider.questions == asked + 1
+    assert loop.provider.sends == 3
+    assert loop.store.phases == [Phase.OPEN]
+
+
+async def test_what_waits_too_long_for_a_dark_provider_goes_to_a_person() -> None:
+    loop = Loop(Scripted([Unknown("no_answer")] * 3, reachable=False))
+    loop.store.has_overdue = True
+    for _ in range(3):
+        await loop.once()
+    assert loop.answered.receipts == []
+    loop.clock.now += 5
+    await loop.once()
+    assert loop.answered.receipts == [Receipt(UUID(int=9), State.NEEDS_HUMAN)]

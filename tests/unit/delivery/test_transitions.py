@@ -13,6 +13,7 @@ from services.delivery.domain.outcomes import (
     Rejected,
     Seen,
     Sent,
+    Shown,
     Sighting,
     Unknown,
     Unseen,
@@ -21,9 +22,11 @@ from services.delivery.domain.outcomes import (
 from services.delivery.domain.transitions import (
     Policy,
     after_death,
+    after_fetch,
     after_outcome,
     after_sighting,
     after_status,
+    after_waiting,
     back_off,
 )
 
@@ -85,12 +88,14 @@ def test_a_wait_that_the_provider_asked_for_is_kept() -> None:
     assert asked.wait == 7 * SECOND
     own = after_outcome(ATTEMPTING, 2, NotSent("limit"), POLICY)
     assert own is not None
-    assert own.wait == back_off(2) == 2 * SECOND
+    assert own.wait == back_off(2, POLICY) == 10 * SECOND
 
 
-def test_back_off_grows_to_a_minute() -> None:
-    waits = [back_off(n).total_seconds() for n in range(1, 9)]
-    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+def test_six_attempts_reach_over_half_an_hour() -> None:
+    waits = [back_off(n, POLICY).total_seconds() for n in range(1, 8)]
+    assert waits == [2, 10, 50, 250, 900, 900, 900]
+    # Even if each wait is a tenth shorter, the seventh attempt comes after 30 minutes.
+    assert 0.9 * sum(waits[:6]) > 30 * 60
 
 
 def test_what_cannot_be_sent_for_hours_goes_to_a_person() -> None:
@@ -223,6 +228,59 @@ def test_statuses_are_monotone(before: str, status: str, expected: str | None) -
     if expected in {"failed", "undelivered"}:
         assert step is not None
         assert (step.state, step.error) == (State.REJECTED, "63016")
+
+
+@pytest.mark.parametrize("before", ["", "queued", "accepted"])
+@pytest.mark.parametrize(
+    ("shown", "state", "status"),
+    [
+        ("sent", State.SENT, "sent"),
+        ("read", State.SENT, "read"),
+        ("queued", State.SENT, None),
+        ("scheduled", State.SENT, None),
+        ("sending", State.SENT, "sending"),
+        ("failed", State.REJECTED, "failed"),
+        ("undelivered", State.REJECTED, "undelivered"),
+        ("canceled", State.REJECTED, "canceled"),
+    ],
+)
+def test_a_fetched_status_counts_as_a_callback_and_lets_the_follower_go(
+    before: str, shown: str, state: State, status: str | None
+) -> None:
+    sent = Progress(State.SENT, attempt=1, provider_id="SM1", provider_status=before)
+    step = after_fetch(sent, Shown(shown, "63016"), POLICY)
+    assert step is not None
+    assert (step.state, step.fetched, step.provider_id) == (state, True, "SM1")
+    assert status is None or step.provider_status == status
+    assert step.error == ("63016" if state is State.REJECTED else "")
+
+
+def test_a_provider_that_cannot_be_asked_is_asked_again_with_growing_distance() -> None:
+    waits = []
+    for minutes in (0, 1, 10, 30, 120):
+        sent = Progress(State.SENT, provider_id="SM1", age=timedelta(minutes=minutes))
+        step = after_fetch(sent, Dark("x"), POLICY)
+        assert step is not None
+        assert (step.state, step.fetched) == (State.SENT, False)
+        waits.append(step.wait)
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (POLICY.interval, timedelta(minutes=10))
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.SENT])
+def test_only_a_sent_intent_is_asked_for(state: State) -> None:
+    assert after_fetch(Progress(state), Shown("read"), POLICY) is None
+    assert after_fetch(Progress(state), Dark("x"), POLICY) is None
+
+
+def test_a_follower_that_was_held_for_hours_goes_to_a_person() -> None:
+    young = replace(PENDING, age=POLICY.give_up - SECOND)
+    assert after_waiting(young, "why", POLICY) is None
+    old = after_waiting(replace(PENDING, age=POLICY.give_up), "why", POLICY)
+    assert old is not None
+    assert (old.state, old.error) == (State.NEEDS_HUMAN, "why")
+    for state in (State.ATTEMPTING, *FINAL):
+        assert after_waiting(Progress(state, age=POLICY.give_up), "why", POLICY) is None
 
 
 def test_a_status_of_a_second_copy_changes_nothing() -> None:
