@@ -17,7 +17,6 @@ from services.agent.adapters.mapping import inbound_text, outbound_message
 from services.agent.adapters.escalations import ESCALATIONS_TOPIC
 from services.agent.adapters.projections import (
     DEAD_LETTERS_TOPIC,
-    ESCALATIONS_TOPIC,
     outbound_topic,
 )
 from services.agent.application.heads import Hint, LedgerName

@@ -30,7 +30,7 @@ from tests.faults.simulation.checker import Held
 from tests.faults.simulation.delivery_process import DeliveryProcess
 from tests.faults.simulation.evidence import open_work
 from tests.faults.simulation.intake_process import IntakeProcess
-from tests.faults.simulation.loop import VirtualLoop
+from tests.faults.simulation.loop import EPOCH, VirtualLoop
 from tests.faults.simulation.memory_agent_tables import AgentInMemory
 from tests.faults.simulation.memory_inbox_rows import InboxInMemory
 from tests.faults.simulation.memory_intent_rows import IntentsInMemory
@@ -66,7 +66,7 @@ TIMES = TurnTimes(
 POLL_SECONDS = 3.0
 SWEEP_SECONDS = 3.0
 # A world that is not at rest by then never will be.
-HORIZON_SECONDS = 2 * 3600.0
+HORIZON_SECONDS = 45 * 60.0
 # A supervisor starts again what died.
 RESTART_SECONDS = 3.0
 CALLBACK_TRIES = 5
@@ -98,7 +98,10 @@ class World:
         self.inbox = InboxInMemory(self.now, seeded(f"{self.name}/inbox"))
         self.agent = AgentInMemory(self.now, self.new_id, seeded(f"{self.name}/agent"))
         self.intents = IntentsInMemory(self.now, seeded(f"{self.name}/intents"))
-        self.mailbox, self.mail_cursor = MailboxInMemory(), CursorRow()
+        # The mailbox was watched before the world began: what comes from now on is ours.
+        self.mailbox = MailboxInMemory()
+        watched_until = EPOCH + timedelta(days=7)
+        self.mail_cursor = CursorRow(self.mailbox.newest_id, watched_until)
         self.customers = Customers(self)
         self.far = {
             channel: FarSide(channel, self.loop, self._treatments(channel), self._heard)
