@@ -9,7 +9,16 @@ from fte.agent.v1 import agent_events_pb2, agent_service_pb2, customer_actor_pb2
 from services.agent.adapters.corrections import SendCorrections
 from services.agent.adapters.customer_client import ActorClient
 from services.agent.domain.turn import CustomerId, Side
-from tests.integration.agent_world import CUSTOMER, Agent, begin, fence, limits, message, store
+from tests.integration.agent_world import (
+    CUSTOMER,
+    Agent,
+    begin,
+    fence,
+    limits,
+    message,
+    outbox_rows,
+    store,
+)
 from tests.unit.agent.turns import answer
 
 LONG = "\n".join(
@@ -41,7 +50,7 @@ async def _answered(agent: Agent, response: str = "Open Settings.") -> list[UUID
     staged = answer(response=response)
     commit = await agent.turns.commit_answer(fence(await begin(agent)), staged, None, limits)
     assert commit is not None
-    return [row.row_id for row in commit.written.outbox]
+    return outbox_rows(commit)
 
 
 async def _close_as_sent(agent: Agent, rows: list[UUID]) -> None:

@@ -17,8 +17,8 @@ from fte.agent.v1 import agent_service_pb2_grpc
 from services.agent.adapters.dead_letters import DeadLetters
 from services.agent.adapters.event_log import read_events
 from services.agent.adapters.inbound import Owned
-from services.agent.adapters.turns import Begun
 from services.agent.application.runner import Head
+from services.agent.application.turns import Begun
 from services.agent.domain.conversation import State, evolve_all
 from services.agent.domain.decisions import TRIES
 from services.agent.domain.events import MessagesReplayed
