@@ -55,7 +55,7 @@ def database_server() -> Iterator[Database]:
     if given:
         yield asyncio.run(_provision_given(given))
         return
-    with _embedded() as database:
+    with embedded() as database:
         yield database
 
 
@@ -71,7 +71,8 @@ async def database(database_server: Database) -> Database:
 
 
 @contextmanager
-def _embedded() -> Iterator[Database]:
+def embedded() -> Iterator[Database]:
+    """Runs the packaged server on a free port, migrated, until the block ends."""
     home = Path(tempfile.mkdtemp(prefix="fte-test-"))
     home.chmod(0o755)  # under root the server is another user, who must reach its data
     environment = load_environment(
