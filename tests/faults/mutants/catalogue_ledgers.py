@@ -3,13 +3,15 @@
 from tests.faults.mutants.mutant import Mutant, caught_in
 
 _LEDGER = "chassis/ledger.py"
+_ROWS = "chassis/ledger_rows.py"
 _TESTS = "tests/integration/test_chassis_ledger.py"
+_CLAIMS = "tests/integration/test_chassis_ledger_rows.py"
 
 LEDGERS = (
     Mutant(
         "ledger-claim-without-skip-locked",
         "Sweepers never wait for each other: one held row stops them all.",
-        _LEDGER,
+        _ROWS,
         "ORDER BY next_drive_time LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED",
         "ORDER BY next_drive_time LIMIT $1 FOR NO KEY UPDATE",
         caught_in(_TESTS, "test_a_row_that_another_sweeper_holds_is_skipped_not_waited_for"),
@@ -17,18 +19,18 @@ LEDGERS = (
     Mutant(
         "ledger-claim-leaves-drive-time",
         "A claimed row is nobody else's for a while: every sweep drives it again.",
-        _LEDGER,
+        _ROWS,
         "            next_drive_time = now() + (0.9 + random() * 0.2) * CASE t.state",
         "            next_drive_time = t.next_drive_time + 0 * CASE t.state",
-        caught_in(_TESTS, "test_a_claim_moves_the_next_drive_further_each_time"),
+        caught_in(_CLAIMS, "test_a_claimed_row_is_not_due_again_at_once"),
     ),
     Mutant(
         "ledger-settled-row-reopened",
         "Settled is the end: a late receipt opens the row again.",
-        _LEDGER,
+        _ROWS,
         "WHERE {table.key} = ANY ($1) AND state <> 'settled' ORDER BY",
         "WHERE {table.key} = ANY ($1) ORDER BY",
-        caught_in(_TESTS, "test_a_repeated_or_late_receipt_changes_nothing"),
+        caught_in(_CLAIMS, "test_a_late_receipt_does_not_open_a_settled_row"),
     ),
     Mutant(
         "ledger-stored-beats-settled",
@@ -59,6 +61,14 @@ LEDGERS = (
         "        if silent > self._silence_seconds:\n",
         "        if silent < 0:\n",
         caught_in(_TESTS, "test_the_first_receipt_after_silence_pulls_the_rest_forward"),
+    ),
+    Mutant(
+        "inbound-receipt-stored-overtakes-settled",
+        "The newest receipt wins: one from before the commit replaces the one that closes the row.",
+        "services/agent/adapters/receipts.py",
+        "overtaken = older is not None and older.settled and not receipt.settled",
+        "overtaken = False",
+        caught_in("tests/unit/agent/test_receipts.py", "test_a_settled_receipt_beats_a_stored_one"),
     ),
     Mutant(
         "receipt-stored-overtakes-settled",
