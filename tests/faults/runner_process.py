@@ -1,0 +1,124 @@
+"""One runner in a process of its own: the real runner over the real adapters, with a thinker that takes its time.
+
+    python -m tests.faults.runner_process NAME LEDGER_URL TURN_URL LEASE_SECONDS ATTEMPTS_FILE
+
+Each attempt to commit is a JSON line of ATTEMPTS_FILE: the turn and whether it was committed.
+"""
+
+import asyncio
+import json
+import random
+import sys
+from collections.abc import Awaitable
+from datetime import timedelta
+from pathlib import Path
+
+from chassis import logs
+from chassis.database import Pool, open_pool
+from services.agent.adapters.due_heads import PostgresDueHeads
+from services.agent.adapters.head_store import PostgresHeads
+from services.agent.adapters.inbound import InboundStore
+from services.agent.application.customer import CachedCustomer, Desk
+from services.agent.application.ownership import Ownership
+from services.agent.application.runner import Head, Runner
+from services.agent.application.turns import Commit, Fence, Turns, TurnTimes
+from services.agent.domain.conversation import State
+from services.agent.domain.formatting import DEFAULT_LIMITS, Limits
+from services.agent.domain.turn import Channel, Turn, TurnAnswer
+from tests.unit.agent.turns import answer
+
+CAPACITY = 4
+# A third of the turns are answered at once, the others take up to this long: longer than a lease.
+LONGEST_THOUGHT_SECONDS = 0.8
+_AT_ONCE = 0.3
+
+
+class NoSnapshots:
+    """No state lies anywhere but in this process."""
+
+    async def load(self) -> State | None:
+        return None
+
+    async def save(self, state: State) -> None:
+        """Keeps nothing."""
+
+
+class HeldCustomers:
+    """Every customer's desk in this process, as a host of actors that believes it holds them all."""
+
+    def __init__(self, desk: Desk, attempts: Path) -> None:
+        self._desk = desk
+        self._held: dict[Head, CachedCustomer] = {}
+        self._attempts = attempts.open("a", buffering=1)
+
+    async def begin(self, head: Head, runner: str) -> Turn | None:
+        return await self._customer(head).begin(runner)
+
+    async def commit_answer(self, turn: Turn, answer: TurnAnswer) -> bool:
+        customer = self._customer(Head(turn.customer_id, turn.side))
+        return await self._attempt(turn, customer.commit_answer(_fence(turn), answer))
+
+    async def commit_failure(self, turn: Turn, error: str) -> bool:
+        customer = self._customer(Head(turn.customer_id, turn.side))
+        return await self._attempt(turn, customer.commit_failure(_fence(turn), error))
+
+    async def _attempt(self, turn: Turn, committing: Awaitable[Commit | None]) -> bool:
+        commit = await committing
+        line = {"turn": str(turn.turn_id), "committed": commit is not None}
+        self._attempts.write(f"{json.dumps(line)}\n")
+        return commit is not None
+
+    def _customer(self, head: Head) -> CachedCustomer:
+        if head not in self._held:
+            self._held[head] = CachedCustomer(
+                head.customer_id, head.side, self._desk, NoSnapshots()
+            )
+        return self._held[head]
+
+
+class SlowThinker:
+    """Answers every turn, some at once and some only after its lease would have expired without renewals."""
+
+    def __init__(self, seed: str) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - only pauses
+
+    async def think(self, turn: Turn) -> TurnAnswer:
+        if self._random.random() > _AT_ONCE:
+            await asyncio.sleep(self._random.uniform(0, LONGEST_THOUGHT_SECONDS))
+        return answer(sentiments=(0.0,) * len(turn.batch))
+
+
+def adapters(
+    ledger: Pool, turns: Pool, lease: timedelta, attempts: Path
+) -> tuple[PostgresDueHeads, HeldCustomers]:
+    """Builds what a runner works with."""
+    none = timedelta(0)
+    cap = timedelta(seconds=60)
+    times = TurnTimes(quiet=none, burst=none, chat_cap=cap, mail_cap=cap, retry=none, lease=lease)
+    heads = PostgresHeads(turns)
+    desk = Desk(Turns(heads, times), Ownership(heads, times, _limits), _limits, lambda _: None)
+    due = PostgresDueHeads(ledger, InboundStore(ledger, none, none), lease)
+    return due, HeldCustomers(desk, attempts)
+
+
+async def run(name: str, ledger_url: str, turn_url: str, lease: timedelta, attempts: Path) -> None:
+    """Runs turns until the process is ended."""
+    logs.configure(name, "WARNING")
+    ledger = await open_pool(ledger_url, 2, application=name)
+    turns = await open_pool(turn_url, CAPACITY, application=name)
+    due, customers = adapters(ledger, turns, lease, attempts)
+    renew_seconds = lease.total_seconds() / 3
+    await Runner(name, due, customers, SlowThinker(name), CAPACITY, renew_seconds).run()
+
+
+def _fence(turn: Turn) -> Fence:
+    return Fence(turn.customer_id, turn.side, turn.turn_id, turn.version, turn.turn_no, turn.epoch)
+
+
+def _limits(channel: Channel) -> Limits:
+    return DEFAULT_LIMITS[channel]
+
+
+if __name__ == "__main__":
+    _, called, ledger_dsn, turn_dsn, seconds, file = sys.argv
+    asyncio.run(run(called, ledger_dsn, turn_dsn, timedelta(seconds=float(seconds)), Path(file)))
