@@ -18,9 +18,9 @@ from chassis.database import Pool, open_pool
 from services.agent.adapters.due_heads import PostgresDueHeads
 from services.agent.adapters.head_store import PostgresHeads
 from services.agent.adapters.inbound import InboundStore
+from services.agent.application import runner as running
 from services.agent.application.customer import CachedCustomer, Desk
 from services.agent.application.ownership import Ownership
-from services.agent.application.runner import Head, Runner
 from services.agent.application.turns import Commit, Fence, Turns, TurnTimes
 from services.agent.domain.conversation import State
 from services.agent.domain.formatting import DEFAULT_LIMITS, Limits
@@ -48,18 +48,18 @@ class HeldCustomers:
 
     def __init__(self, desk: Desk, attempts: Path) -> None:
         self._desk = desk
-        self._held: dict[Head, CachedCustomer] = {}
+        self._held: dict[running.Head, CachedCustomer] = {}
         self._attempts = attempts.open("a", buffering=1)
 
-    async def begin(self, head: Head, runner: str) -> Turn | None:
+    async def begin(self, head: running.Head, runner: str) -> Turn | None:
         return await self._customer(head).begin(runner)
 
     async def commit_answer(self, turn: Turn, answer: TurnAnswer) -> bool:
-        customer = self._customer(Head(turn.customer_id, turn.side))
+        customer = self._customer(running.Head(turn.customer_id, turn.side))
         return await self._attempt(turn, customer.commit_answer(_fence(turn), answer))
 
     async def commit_failure(self, turn: Turn, error: str) -> bool:
-        customer = self._customer(Head(turn.customer_id, turn.side))
+        customer = self._customer(running.Head(turn.customer_id, turn.side))
         return await self._attempt(turn, customer.commit_failure(_fence(turn), error))
 
     async def _attempt(self, turn: Turn, committing: Awaitable[Commit | None]) -> bool:
@@ -68,7 +68,7 @@ class HeldCustomers:
         self._attempts.write(f"{json.dumps(line)}\n")
         return commit is not None
 
-    def _customer(self, head: Head) -> CachedCustomer:
+    def _customer(self, head: running.Head) -> CachedCustomer:
         if head not in self._held:
             self._held[head] = CachedCustomer(
                 head.customer_id, head.side, self._desk, NoSnapshots()
@@ -107,8 +107,9 @@ async def run(name: str, ledger_url: str, turn_url: str, lease: timedelta, attem
     ledger = await open_pool(ledger_url, 2, application=name)
     turns = await open_pool(turn_url, CAPACITY, application=name)
     due, customers = adapters(ledger, turns, lease, attempts)
-    renew_seconds = lease.total_seconds() / 3
-    await Runner(name, due, customers, SlowThinker(name), CAPACITY, renew_seconds).run()
+    # As in the product a lease outlives two missed renewals.
+    running.RENEW_SECONDS = lease.total_seconds() / 3
+    await running.Runner(name, due, customers, SlowThinker(name), CAPACITY).run()
 
 
 def _fence(turn: Turn) -> Fence:

@@ -65,23 +65,16 @@ class Think(Protocol):
 
 
 class Runner:
-    """Executes due turns of many customers at once, at most `capacity`; a lease must outlive `renew_seconds`."""
+    """Executes due turns of many customers at once, at most `capacity`."""
 
     def __init__(
-        self,
-        name: str,
-        heads: DueHeads,
-        customers: CustomerTurns,
-        thinker: Think,
-        capacity: int,
-        renew_seconds: float = RENEW_SECONDS,
+        self, name: str, heads: DueHeads, customers: CustomerTurns, thinker: Think, capacity: int
     ) -> None:
         self._name = name
         self._heads = heads
         self._customers = customers
         self._thinker = thinker
         self._capacity = capacity
-        self._renew_seconds = renew_seconds
         self._running: dict[Head, asyncio.Task[None]] = {}
         self._turns: set[TurnId] = set()
         self._wake = asyncio.Event()
@@ -171,7 +164,7 @@ class Runner:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(self._renew_seconds)
+            await asyncio.sleep(RENEW_SECONDS)
             if self._turns:
                 try:
                     await self._heads.renew(sorted(self._turns))
