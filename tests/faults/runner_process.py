@@ -16,15 +16,13 @@ from pathlib import Path
 from chassis import logs
 from chassis.database import Pool, open_pool
 from services.agent.adapters.due_heads import PostgresDueHeads
-from services.agent.adapters.head_store import PostgresHeads
 from services.agent.adapters.inbound import InboundStore
 from services.agent.application import runner as running
 from services.agent.application.customer import CachedCustomer, Desk
-from services.agent.application.ownership import Ownership
-from services.agent.application.turns import Commit, Fence, Turns, TurnTimes
+from services.agent.application.turns import Commit
 from services.agent.domain.conversation import State
-from services.agent.domain.formatting import DEFAULT_LIMITS, Limits
-from services.agent.domain.turn import Channel, Turn, TurnAnswer
+from services.agent.domain.turn import Turn, TurnAnswer
+from tests.faults.desks import desk, fence
 from tests.unit.agent.turns import answer
 
 CAPACITY = 4
@@ -56,11 +54,11 @@ class HeldCustomers:
 
     async def commit_answer(self, turn: Turn, answer: TurnAnswer) -> bool:
         customer = self._customer(running.Head(turn.customer_id, turn.side))
-        return await self._attempt(turn, customer.commit_answer(_fence(turn), answer))
+        return await self._attempt(turn, customer.commit_answer(fence(turn), answer))
 
     async def commit_failure(self, turn: Turn, error: str) -> bool:
         customer = self._customer(running.Head(turn.customer_id, turn.side))
-        return await self._attempt(turn, customer.commit_failure(_fence(turn), error))
+        return await self._attempt(turn, customer.commit_failure(fence(turn), error))
 
     async def _attempt(self, turn: Turn, committing: Awaitable[Commit | None]) -> bool:
         commit = await committing
@@ -92,13 +90,8 @@ def adapters(
     ledger: Pool, turns: Pool, lease: timedelta, attempts: Path
 ) -> tuple[PostgresDueHeads, HeldCustomers]:
     """Builds what a runner works with."""
-    none = timedelta(0)
-    cap = timedelta(seconds=60)
-    times = TurnTimes(quiet=none, burst=none, chat_cap=cap, mail_cap=cap, retry=none, lease=lease)
-    heads = PostgresHeads(turns)
-    desk = Desk(Turns(heads, times), Ownership(heads, times, _limits), _limits, lambda _: None)
-    due = PostgresDueHeads(ledger, InboundStore(ledger, none, none), lease)
-    return due, HeldCustomers(desk, attempts)
+    due = PostgresDueHeads(ledger, InboundStore(ledger, timedelta(0), timedelta(0)), lease)
+    return due, HeldCustomers(desk(turns, lease), attempts)
 
 
 async def run(name: str, ledger_url: str, turn_url: str, lease: timedelta, attempts: Path) -> None:
@@ -110,14 +103,6 @@ async def run(name: str, ledger_url: str, turn_url: str, lease: timedelta, attem
     # As in the product a lease outlives two missed renewals.
     running.RENEW_SECONDS = lease.total_seconds() / 3
     await running.Runner(name, due, customers, SlowThinker(name), CAPACITY).run()
-
-
-def _fence(turn: Turn) -> Fence:
-    return Fence(turn.customer_id, turn.side, turn.turn_id, turn.version, turn.turn_no, turn.epoch)
-
-
-def _limits(channel: Channel) -> Limits:
-    return DEFAULT_LIMITS[channel]
 
 
 if __name__ == "__main__":

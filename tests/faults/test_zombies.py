@@ -33,8 +33,8 @@ from tests.integration.postgres import Database
 
 ROOT = Path(__file__).resolve().parents[2]
 WAKES = 200
-RUNNERS = 6
-STOPPED_AT_ONCE = 3
+RUNNERS = 8
+STOPPED_AT_ONCE = 5
 CUSTOMERS = 40
 LEASE_SECONDS = 0.4
 LIMIT_SECONDS = 150.0
