@@ -78,7 +78,7 @@ class SlowThinker:
     """Answers every turn, some at once and some only after its lease would have expired without renewals."""
 
     def __init__(self, seed: str) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - only pauses
+        self._random = random.Random(seed)
 
     async def think(self, turn: Turn) -> TurnAnswer:
         if self._random.random() > _AT_ONCE:

@@ -244,7 +244,7 @@ async def test_a_snapshot_that_a_late_copy_has_overwritten_is_not_believed(
 
 
 async def test_of_two_copies_that_commit_at_once_one_counts(database: Database) -> None:
-    order = random.Random(1)  # noqa: S311 - only who begins first
+    order = random.Random(1)
     async with two_copies(database) as w:
         for number in range(1, ROUNDS + 1):
             await w.write(f"message {number}")

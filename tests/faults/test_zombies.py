@@ -183,7 +183,7 @@ def _started(name: str, database: Database, folder: Path) -> Runner:
 
 
 async def _stop_until_enough(w: World, runner: Runner, room: asyncio.Semaphore) -> None:
-    pause = random.Random(runner.name)  # noqa: S311 - only pauses
+    pause = random.Random(runner.name)
     until = time.monotonic() + LIMIT_SECONDS
     while len(w.wakes) < WAKES and time.monotonic() < until:
         await asyncio.sleep(pause.uniform(0.02, 0.2))
