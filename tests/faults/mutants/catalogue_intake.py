@@ -2,7 +2,7 @@
 
 from tests.faults.mutants.mutant import Mutant, caught_in
 
-_INBOX = "tests/integration/test_intake_inbox.py"
+_INBOX = "tests/contract/ports/test_inbox.py"
 _SQL = "services/intake/adapters/inbox_sql.py"
 _WEBHOOKS = "services/intake/adapters/http/webhooks.py"
 
@@ -13,7 +13,7 @@ INTAKE = (
         "migrations/0001_intake.sql",
         "    settle_time     timestamptz,\n    UNIQUE (channel, account, provider_id)\n",
         "    settle_time     timestamptz\n",
-        caught_in(_INBOX, "test_a_repeat_is_the_first_row_with_its_number"),
+        caught_in(_INBOX, "test_a_repeat_is_the_first_row_and_takes_no_number"),
     ),
     Mutant(
         "inbox-conflict-target-removed",
@@ -22,7 +22,7 @@ INTAKE = (
         "        ON CONFLICT (channel, account, provider_id) DO NOTHING\n"
         "        RETURNING inbox_id, handle_id,",
         "        RETURNING inbox_id, handle_id,",
-        caught_in(_INBOX, "test_a_repeat_is_the_first_row_with_its_number"),
+        caught_in(_INBOX, "test_a_repeat_is_the_first_row_and_takes_no_number"),
     ),
     Mutant(
         "inbox-repeat-counts-as-new",

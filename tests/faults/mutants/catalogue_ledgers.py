@@ -5,7 +5,7 @@ from tests.faults.mutants.mutant import Mutant, caught_in
 _LEDGER = "chassis/ledger.py"
 _ROWS = "chassis/ledger_rows.py"
 _TESTS = "tests/integration/test_chassis_ledger.py"
-_CLAIMS = "tests/integration/test_chassis_ledger_rows.py"
+_CLAIMS = "tests/contract/ports/test_ledger_rows.py"
 
 LEDGERS = (
     Mutant(
@@ -22,7 +22,7 @@ LEDGERS = (
         _ROWS,
         "            next_drive_time = now() + (0.9 + random() * 0.2) * CASE t.state",
         "            next_drive_time = t.next_drive_time + 0 * CASE t.state",
-        caught_in(_CLAIMS, "test_a_claimed_row_is_not_due_again_at_once"),
+        caught_in(_CLAIMS, "test_an_open_row_is_driven_after_1_2_4_up_to_30_seconds"),
     ),
     Mutant(
         "ledger-settled-row-reopened",
@@ -30,7 +30,7 @@ LEDGERS = (
         _ROWS,
         "WHERE {table.key} = ANY ($1) AND state <> 'settled' ORDER BY",
         "WHERE {table.key} = ANY ($1) ORDER BY",
-        caught_in(_CLAIMS, "test_a_late_receipt_does_not_open_a_settled_row"),
+        caught_in(_CLAIMS, "test_a_settled_row_is_closed_for_good"),
     ),
     Mutant(
         "ledger-stored-beats-settled",

@@ -6,6 +6,7 @@ _STATEMENTS = "services/delivery/adapters/statements.py"
 _STORE = "services/delivery/adapters/intent_store.py"
 _SEND_DUE = "services/delivery/application/send_due.py"
 _LEDGER = "tests/integration/test_delivery_ledger.py"
+_PORT = "tests/contract/ports/test_intent_store.py"
 _FENCES = "tests/integration/test_delivery_fences.py"
 _DOUBTS = "tests/integration/test_delivery_doubts.py"
 _LOOP = "tests/unit/delivery/test_send_due.py"
@@ -38,7 +39,7 @@ SENDING = (
         _STATEMENTS,
         "        i.send_seq IS NULL OR i.send_seq = 1 OR EXISTS (",
         "        true OR EXISTS (",
-        caught_in(_LEDGER, "test_parts_go_in_order_whatever_the_order_of_their_hints"),
+        caught_in(_PORT, "test_parts_wait_for_their_predecessor_to_become_final"),
     ),
     Mutant(
         "unknown-holds-nobody",
@@ -46,7 +47,7 @@ SENDING = (
         _STATEMENTS,
         "AND (p.state IN ('REJECTED', 'CANCELLED', 'PARKED', 'NEEDS_HUMAN')\n",
         "AND (p.state IN ('REJECTED', 'CANCELLED', 'PARKED', 'NEEDS_HUMAN', 'UNKNOWN')\n",
-        caught_in(_LEDGER, "test_an_unknown_outcome_holds_its_followers_and_nobody_else"),
+        caught_in(_PORT, "test_a_claim_waits_for_an_unknown_predecessor_and_nobody_elses"),
     ),
     Mutant(
         "whatsapp-follower-does-not-wait",
@@ -54,7 +55,7 @@ SENDING = (
         _STATEMENTS,
         "                       p.channel <> 'whatsapp'\n",
         "                       true\n",
-        caught_in(_LEDGER, "test_a_whatsapp_follower_waits_for_the_status_sent"),
+        caught_in(_PORT, "test_a_whatsapp_follower_waits_until_its_predecessor_left"),
     ),
     Mutant(
         "rest-of-a-failed-answer-sent",
@@ -62,7 +63,7 @@ SENDING = (
         _STATEMENTS,
         "                          AND e.send_seq < i.send_seq\n",
         "                          AND false\n",
-        caught_in(_LEDGER, "test_a_failed_part_cancels_the_rest_of_its_answer_only"),
+        caught_in(_PORT, "test_a_failed_part_cancels_the_rest_of_its_answer_only"),
     ),
     Mutant(
         "claim-ignores-fence",
@@ -70,7 +71,7 @@ SENDING = (
         _STATEMENTS,
         "CASE WHEN i.epoch < f.min_epoch THEN 'below_fence'",
         "CASE WHEN false THEN 'below_fence'",
-        caught_in(_LEDGER, "test_nothing_below_a_fence_is_sent"),
+        caught_in(_PORT, "test_a_claim_under_a_raised_fence_cancels"),
     ),
     Mutant(
         "claim-holds-no-fence",
@@ -110,7 +111,7 @@ SENDING = (
         _STATEMENTS,
         "    WHERE i.conversation_id = $1 AND i.state = 'ATTEMPTING' AND i.epoch < f.min_epoch\n",
         "    WHERE i.conversation_id = $1 AND i.state = 'UNKNOWN' AND i.epoch < f.min_epoch\n",
-        caught_in(_LEDGER, "test_raising_a_fence_cancels_what_waits_and_counts_what_is_under_way"),
+        caught_in(_PORT, "test_raising_a_fence_counts_what_is_under_way_and_cancels_what_waits"),
     ),
     Mutant(
         "lost-attempt-sends",

@@ -7,6 +7,7 @@ _PORT = "services/agent/application/heads.py"
 _HEADS = "services/agent/adapters/head_store.py"
 _DUE_HEADS = "services/agent/adapters/due_heads.py"
 _TESTS = "tests/integration/test_agent_turns.py"
+_HEADS_SUITE = "tests/contract/ports/test_heads.py"
 _FENCE = "(head.version, head.turn_no, head.epoch) == (self.version, self.turn_no, self.epoch)"
 
 TURNS = (
@@ -33,6 +34,30 @@ TURNS = (
         _FENCE,
         "(head.version, head.turn_no) == (self.version, self.turn_no)",
         caught_in(_TESTS, "test_a_raised_epoch_makes_the_turn_void"),
+    ),
+    Mutant(
+        "turn-number-ignored",
+        "A turn that was begun anew elsewhere is void.",
+        _TURNS,
+        _FENCE,
+        "(head.version, head.epoch) == (self.version, self.epoch)",
+        caught_in(_HEADS_SUITE, "test_each_part_of_the_fence_counts"),
+    ),
+    Mutant(
+        "version-ignored",
+        "A turn that another commit has overtaken is void.",
+        _TURNS,
+        _FENCE,
+        "(head.turn_no, head.epoch) == (self.turn_no, self.epoch)",
+        caught_in(_HEADS_SUITE, "test_each_part_of_the_fence_counts"),
+    ),
+    Mutant(
+        "void-turn-renewed",
+        "Only open turns are renewed: a woken runner keeps others away from what it lost.",
+        _DUE_HEADS,
+        "\"WHERE t.turn_id = ANY ($1) AND t.state = 'open' \"",
+        '"WHERE t.turn_id = ANY ($1) "',
+        caught_in(_HEADS_SUITE, "test_a_void_turn_is_not_renewed"),
     ),
     Mutant(
         "void-turn-commits",
