@@ -10,6 +10,7 @@ migrations, emptied before each test. Import the fixtures in a `conftest.py`: `d
 """
 
 import asyncio
+import functools
 import os
 import secrets
 import shutil
@@ -53,7 +54,7 @@ def database_server() -> Iterator[Database]:
     """Gives a migrated database on a running server, for the whole test run."""
     given = os.environ.get("FTE_TEST_DATABASE_URL")
     if given:
-        yield asyncio.run(_provision_given(given))
+        yield _given_database(given)
         return
     with embedded() as database:
         yield database
@@ -106,6 +107,12 @@ def embedded() -> Iterator[Database]:
         log.close()
         postgres.remove_data(environment)
         shutil.rmtree(home)
+
+
+@functools.cache
+def _given_database(url: str) -> Database:
+    """Makes one database for the whole process: every conftest has a fixture of its own, the roles one password."""
+    return asyncio.run(_provision_given(url))
 
 
 async def _provision_given(url: str) -> Database:
