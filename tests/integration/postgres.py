@@ -10,6 +10,7 @@ migrations, emptied before each test. Import the fixtures in a `conftest.py`: `d
 """
 
 import asyncio
+import functools
 import os
 import secrets
 import shutil
@@ -53,9 +54,9 @@ def database_server() -> Iterator[Database]:
     """Gives a migrated database on a running server, for the whole test run."""
     given = os.environ.get("FTE_TEST_DATABASE_URL")
     if given:
-        yield asyncio.run(_provision_given(given))
+        yield _given_database(given)
         return
-    with _embedded() as database:
+    with embedded() as database:
         yield database
 
 
@@ -71,7 +72,8 @@ async def database(database_server: Database) -> Database:
 
 
 @contextmanager
-def _embedded() -> Iterator[Database]:
+def embedded() -> Iterator[Database]:
+    """Runs the packaged server on a free port, migrated, until the block ends."""
     home = Path(tempfile.mkdtemp(prefix="fte-test-"))
     home.chmod(0o755)  # under root the server is another user, who must reach its data
     environment = load_environment(
@@ -105,6 +107,12 @@ def _embedded() -> Iterator[Database]:
         log.close()
         postgres.remove_data(environment)
         shutil.rmtree(home)
+
+
+@functools.cache
+def _given_database(url: str) -> Database:
+    """Makes one database for the whole process: every conftest has a fixture of its own, the roles one password."""
+    return asyncio.run(_provision_given(url))
 
 
 async def _provision_given(url: str) -> Database:

@@ -1,0 +1,10 @@
+"""Every planted bug, in the order of a message's way."""
+
+from tests.faults.mutants.catalogue_intake import INTAKE
+from tests.faults.mutants.catalogue_ledgers import LEDGERS
+from tests.faults.mutants.catalogue_providers import PROVIDERS
+from tests.faults.mutants.catalogue_sending import SENDING
+from tests.faults.mutants.catalogue_turns import TURNS
+from tests.faults.mutants.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (*INTAKE, *LEDGERS, *TURNS, *SENDING, *PROVIDERS)
