@@ -73,16 +73,24 @@ def _phone(value: str) -> str:
     if not _E164.fullmatch(text):
         raise WrongHandle(wrong)
     try:
-        number = phonenumbers.parse(text, None)
+        e164 = _e164(text)
+        # A number that loses another zero each time it is read has no form of its own.
+        stable = _E164.fullmatch(e164) and _e164(e164) == e164
     except phonenumbers.NumberParseException as error:
         raise WrongHandle(wrong) from error
-    # Whether a number is in use is the channel's knowledge: numbering plans change faster than libraries.
-    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if not stable:
+        raise WrongHandle(wrong)
     if old := _BRAZIL_OLD_MOBILE.fullmatch(e164):
         return f"+55{old[1]}9{old[2]}"
     if old := _MEXICO_OLD_MOBILE.fullmatch(e164):
         return f"+52{old[1]}"
     return e164
+
+
+def _e164(text: str) -> str:
+    # Whether a number is in use is the channel's knowledge: numbering plans change faster than libraries.
+    number = phonenumbers.parse(text, None)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _whatsapp_user(value: str) -> str:
