@@ -15,8 +15,8 @@ ON_BOTH: Final = range(160, 200)
 BY_FORM: Final = range(280, 400)
 
 # What arrives together: a burst on WhatsApp, one or two mails, one form.
-_ARRIVALS: Final = {"whatsapp": 0.60, "email": 0.22, "web_form": 0.18}
-_BURSTS: Final = {1: 0.15, 2: 0.2, 3: 0.3, 4: 0.2, 5: 0.15}
+_ARRIVALS: Final = {"whatsapp": 0.66, "email": 0.20, "web_form": 0.14}
+_BURSTS: Final = {1: 0.10, 2: 0.15, 3: 0.3, 4: 0.25, 5: 0.20}
 _MAILS: Final = {1: 0.75, 2: 0.25}
 _BURST_GAP_SECONDS: Final = (0.1, 0.9)
 _MAIL_GAP_SECONDS: Final = (0.3, 2.0)
