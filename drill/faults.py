@@ -20,8 +20,9 @@ from devstack.processes import PartRecord, Process, read_record
 from drill.schedule import BROKERS, KILLS, Fault, Kind
 
 _POLL_SECONDS: Final = 0.05
-# A part that is down when its turn comes is waited for this long.
-_ALIVE_SECONDS: Final = 8.0
+# A part that is down when its turn comes is waited for: first until it works, then until it lives.
+_WORKING_SECONDS: Final = 10.0
+_ALIVE_SECONDS: Final = 20.0
 _DEATH_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 15.0
 # What is not back by then is reported as not recovered.
@@ -76,13 +77,20 @@ class Injector:
                 self.injected.append(injected)
                 group.create_task(self._strike(injected))
 
+    async def await_bites(self, seconds: float) -> None:
+        """Waits at most so long until each provider's fault has met a request."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            await self._note_bites()
+            if all(injected.bitten for injected, _, _ in self._places):
+                return
+            await asyncio.sleep(1.0)
+
     async def clear(self) -> None:
         """Removes the providers' faults, after noting which have bitten."""
-        for provider in self._simulators:
-            for injected, of, place in self._places:
-                if of == provider:
-                    await self._note_bites(injected, provider, place)
-            (await self._http.delete(f"{self._simulators[provider]}/_faults")).raise_for_status()
+        await self._note_bites()
+        for url in self._simulators.values():
+            (await self._http.delete(f"{url}/_faults")).raise_for_status()
         self._places.clear()
 
     async def close(self) -> None:
@@ -130,17 +138,18 @@ class Injector:
 
     async def _signal(self, injected: Injected, number: signal.Signals) -> Process | None:
         """Signals the part's living process; None, with a note, if there is none for a while."""
-        deadline = time.monotonic() + _ALIVE_SECONDS
+        began = time.monotonic()
         while True:
             part = self.parts().get(injected.fault.part)
             victim = part.process if part else None
             living = victim.find() if victim else None
-            if victim and living:
+            waited = time.monotonic() - began
+            if part and victim and living and (part.healthy or waited > _WORKING_SECONDS):
                 with suppress(psutil.NoSuchProcess):
                     living.send_signal(number)
                     injected.struck_time = injected.since = time.time()
                     return victim
-            if time.monotonic() > deadline:
+            if waited > _ALIVE_SECONDS:
                 injected.note = f"{injected.fault.part} was down for {_ALIVE_SECONDS:g} s"
                 return None
             await asyncio.sleep(_POLL_SECONDS)
@@ -215,12 +224,16 @@ class Injector:
         # Rules keep their places until all are cleared.
         self._places.append((injected, provider, range(count - len(rules), count)))
 
-    async def _note_bites(self, injected: Injected, provider: str, place: range) -> None:
-        answer = await self._http.get(f"{self._simulators[provider]}/_faults")
-        answer.raise_for_status()
-        bites = [rule["bitten"] for rule in answer.json()["rules"][place.start : place.stop]]
-        injected.bitten = any(bites)
-        injected.note = f"bitten {sum(bites)} times" if any(bites) else "no request came its way"
+    async def _note_bites(self) -> None:
+        counts: dict[str, list[int]] = {}
+        for provider, url in self._simulators.items():
+            answer = await self._http.get(f"{url}/_faults")
+            answer.raise_for_status()
+            counts[provider] = [rule["bitten"] for rule in answer.json()["rules"]]
+        for injected, provider, place in self._places:
+            bites = sum(counts[provider][place.start : place.stop])
+            injected.bitten = bites > 0
+            injected.note = f"bitten {bites} times" if bites else "no request came its way"
 
 
 def _is_stopped(victim: Process) -> bool:

@@ -34,6 +34,7 @@ _LEAD_SECONDS: Final = 1.0
 _INSIST_SECONDS: Final = 120.0
 _SIMULATOR_SECONDS: Final = 120.0
 _HEALTHY_SECONDS: Final = 120.0
+_BITE_SECONDS: Final = 45.0
 # A lost receipt comes again when its row is driven the next time, a minute later at first.
 _REST_SECONDS: Final = 420.0
 _WINDOWS: Final = 3
@@ -124,6 +125,8 @@ async def _drill(
             group.create_task(traffic.run(written, start, give_up))
             progress = group.create_task(_tell(injector, traffic, options.seconds))
             group.create_task(_at(start + options.seconds, progress))
+        # What is still on its way meets the providers' last faults.
+        await injector.await_bites(_BITE_SECONDS)
     finally:
         await injector.clear()
         await injector.close()

@@ -5,6 +5,7 @@ Pure: no clock, no process. Part names come from the running stack; only the kin
 
 import random
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -16,20 +17,22 @@ KILLS_PER_MINUTE: Final = 20.0
 LEAD_SECONDS: Final = 3.0
 TAIL_SECONDS: Final = 4.0
 
-# How the kills are shared among the kinds of parts. Services carry the promises; sidecars and the
+# A round: strikes at first, then calm in which everything can come back and work flows again, so
+# that the next strikes meet work on its way and not a system that is down already.
+_ROUND_SECONDS: Final = 15.0
+_STRIKING_SHARE: Final = 0.35
+
+# How likely each kind of part is struck in a round. Services carry the promises; sidecars and the
 # control plane cost less to start again.
 _SHARES: Final[Mapping[str, float]] = {
-    "service": 0.50,
-    "sidecar": 0.30,
-    "control": 0.12,
-    "broker": 0.08,
+    "service": 0.76,
+    "sidecar": 0.12,
+    "control": 0.06,
+    "broker": 0.06,
 }
 _WIPED_SHARE: Final = 0.5
 # Several at once now and then.
-_WAVES: Final[Mapping[int, float]] = {1: 0.70, 2: 0.20, 3: 0.07, 4: 0.03}
-# A part is seldom struck before it had this long to come back and work.
-_SETTLE_SECONDS: Final = 10.0
-_LEAST_SECONDS: Final = 3.0
+_AT_ONCE: Final[Mapping[int, float]] = {1: 0.70, 2: 0.20, 3: 0.07, 4: 0.03}
 
 _PAUSES_PER_MINUTE: Final = 2.0
 # Around the lease of a turn, which is three seconds.
@@ -101,61 +104,77 @@ def plan(
     draw = random.Random(f"faults {seed}")  # noqa: S311 - repeatable, not secret
     names = {kind: tuple(sorted(found)) for kind, found in parts.items()}
     last = max(seconds - TAIL_SECONDS, LEAD_SECONDS + 1.0)
-    faults = [
-        *_kills(draw, kills, last, names),
-        *_pauses(draw, last, names.get("service", ())),
-        *_database_stops(draw, last, names.get("database", ())),
-        *_provider_faults(draw, max(last - _LAST_PROVIDER_FAULT_SECONDS, LEAD_SECONDS + 1.0)),
-    ]
+    number = max(1, round((last - LEAD_SECONDS) / _ROUND_SECONDS))
+    length = (last - LEAD_SECONDS) / number
+    pauses = _spread(draw, _number(_PAUSES_PER_MINUTE, last), number)
+    stops = _spread(draw, _number(_DATABASE_STOPS_PER_MINUTE, last), number)
+    struck = _spread(draw, kills, number)
+    faults: list[Fault] = []
+    for nth in range(number):
+        window = _Window(LEAD_SECONDS + nth * length, length)
+        paused = _paused(draw, window, pauses[nth], names.get("service", ()))
+        faults += paused
+        faults += _stopped(draw, window, stops[nth], names.get("database", ()))
+        spared = {fault.part for fault in paused}
+        faults += _killed(draw, window, struck[nth], names, spared)
+    faults += _provider_faults(draw, max(last - _LAST_PROVIDER_FAULT_SECONDS, LEAD_SECONDS + 1.0))
     return tuple(sorted(faults, key=lambda fault: (fault.at, fault.part, fault.kind)))
 
 
-def _kills(
-    draw: random.Random, wanted: int, last: float, names: Mapping[str, Sequence[str]]
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """One round, in seconds from the start."""
+
+    begin: float
+    length: float
+
+    def strike(self, draw: random.Random) -> float:
+        return round(self.begin + draw.random() * _STRIKING_SHARE * self.length, 3)
+
+
+def _killed(
+    draw: random.Random,
+    window: _Window,
+    number: int,
+    names: Mapping[str, Sequence[str]],
+    spared: AbstractSet[str],
 ) -> list[Fault]:
-    waves: list[int] = []
-    while sum(waves) < wanted:
-        waves += draw.choices(tuple(_WAVES), weights=tuple(_WAVES.values()))
-    weights = {
-        name: _SHARES[kind] / len(found)
-        for kind, found in names.items()
-        if kind in _SHARES
-        for name in found
-    }
-    kinds = {name: kind for kind, found in names.items() for name in found}
-    struck = dict.fromkeys(weights, -_SETTLE_SECONDS)
-    faults = []
-    for at, size in zip(_moments(draw, len(waves), last), waves, strict=True):
-        for name in _victims(draw, size, at, weights, struck):
-            struck[name] = at
-            faults.append(Fault(at, _kind(draw, kinds[name], name), name))
+    """Strikes different parts; with more strikes than parts, all of them again later in the round."""
+    kinds = {name: kind for kind, found in names.items() if kind in _SHARES for name in found}
+    left: list[str] = []
+    faults: list[Fault] = []
+    passes = -(-number // max(1, len(kinds) - len(spared)))
+    while len(faults) < number:
+        if not left:
+            left = _victims(draw, kinds, names, spared)
+            nth = len(faults) * passes // max(number, 1)
+            part = _Window(window.begin + nth * window.length / passes, window.length / passes)
+        [at_once] = draw.choices(tuple(_AT_ONCE), weights=tuple(_AT_ONCE.values()))
+        at = part.strike(draw)
+        chosen = left[: min(at_once, number - len(faults))]
+        faults += [Fault(at, _kind(draw, kinds[name], name), name) for name in chosen]
+        left = left[at_once:]
     return faults
 
 
 def _victims(
     draw: random.Random,
-    size: int,
-    at: float,
-    weights: Mapping[str, float],
-    struck: Mapping[str, float],
+    kinds: Mapping[str, str],
+    names: Mapping[str, Sequence[str]],
+    spared: AbstractSet[str],
 ) -> list[str]:
-    """Draws different parts; one that was struck a moment ago is drawn seldom."""
+    """Draws all parts but the spared, the likelier ones rather at the front."""
     chances = {
-        name: weight * _rested(at - struck[name]) for name, weight in sorted(weights.items())
+        name: _SHARES[kind] / len(names[kind])
+        for name, kind in sorted(kinds.items())
+        if name not in spared
     }
     chosen: list[str] = []
-    for _ in range(min(size, len(chances))):
+    while chances:
         [name] = draw.choices(tuple(chances), weights=tuple(chances.values()))
         del chances[name]
         chosen.append(name)
     return chosen
-
-
-def _rested(seconds: float) -> float:
-    if seconds >= _SETTLE_SECONDS:
-        return 1.0
-    # Never zero: with few parts somebody must be struck.
-    return 1e-6 if seconds < _LEAST_SECONDS else 0.3 * (seconds / _SETTLE_SECONDS) ** 2
 
 
 def _kind(draw: random.Random, kind_of_part: str, name: str) -> Kind:
@@ -171,23 +190,23 @@ def _kind(draw: random.Random, kind_of_part: str, name: str) -> Kind:
             return Kind.KILL_CONTROL
 
 
-def _pauses(draw: random.Random, last: float, services: Sequence[str]) -> list[Fault]:
-    if not services:
-        return []
+def _paused(
+    draw: random.Random, window: _Window, number: int, services: Sequence[str]
+) -> list[Fault]:
     return [
         Fault(
-            at, Kind.PAUSE_SERVICE, draw.choice(services), round(draw.uniform(*_PAUSE_SECONDS), 2)
+            window.strike(draw), Kind.PAUSE_SERVICE, name, round(draw.uniform(*_PAUSE_SECONDS), 2)
         )
-        for at in _moments(draw, _number(_PAUSES_PER_MINUTE, last), last)
+        for name in draw.sample(services, min(number, len(services)))
     ]
 
 
-def _database_stops(draw: random.Random, last: float, databases: Sequence[str]) -> list[Fault]:
-    if not databases:
-        return []
+def _stopped(
+    draw: random.Random, window: _Window, number: int, databases: Sequence[str]
+) -> list[Fault]:
     return [
-        Fault(at, Kind.STOP_DATABASE, draw.choice(databases))
-        for at in _moments(draw, _number(_DATABASE_STOPS_PER_MINUTE, last), last)
+        Fault(window.strike(draw), Kind.STOP_DATABASE, name)
+        for name in draw.sample(databases, min(number, len(databases)))
     ]
 
 
@@ -203,6 +222,13 @@ def _provider_faults(draw: random.Random, last: float) -> list[Fault]:
 
 def _number(per_minute: float, seconds: float) -> int:
     return max(1, round(per_minute * seconds / 60))
+
+
+def _spread(draw: random.Random, number: int, rounds: int) -> list[int]:
+    """Shares a number among the rounds as evenly as it goes."""
+    least, more = divmod(number, rounds)
+    lucky = set(draw.sample(range(rounds), more))
+    return [least + (nth in lucky) for nth in range(rounds)]
 
 
 def _moments(draw: random.Random, number: int, last: float) -> list[float]:

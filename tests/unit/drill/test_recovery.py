@@ -56,7 +56,7 @@ def test_overlapping_faults_are_not_alone_and_lost_parts_are_counted() -> None:
 
 
 def test_what_did_not_bite_is_counted_and_not_measured() -> None:
-    missed = Injected(Fault(1, Kind.KILL_BROKER, "nats"), note="nats was down for 8 s")
+    missed = Injected(Fault(1, Kind.KILL_BROKER, "nats"), note="nats was down for 20 s")
     [found] = recoveries([missed], [])
     assert (found.planned, found.bitten, found.ready) == (1, 0, [])
 

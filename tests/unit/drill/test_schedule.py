@@ -55,8 +55,13 @@ def test_a_part_is_seldom_struck_before_it_could_come_back() -> None:
         if fault.kind in KILLS:
             moments.setdefault(fault.part, []).append(fault.at)
     gaps = [after - before for ones in moments.values() for before, after in pairwise(ones)]
-    assert sum(gap < 3 for gap in gaps) <= 0.01 * len(gaps)
-    assert sum(gap < 10 for gap in gaps) <= 0.4 * len(gaps)
+    assert min(gaps) > 8
+
+
+def test_after_the_strikes_of_a_round_there_is_calm() -> None:
+    moments = sorted(one.at for one in plan(5, 2700, 2060, PARTS) if one.kind in KILLS)
+    calms = [after - before for before, after in pairwise(moments) if after - before > 7]
+    assert len(calms) > 150
 
 
 def test_several_parts_are_struck_at_once_now_and_then_but_none_twice() -> None:
