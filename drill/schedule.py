@@ -141,6 +141,8 @@ def _killed(
 ) -> list[Fault]:
     """Strikes different parts; with more strikes than parts, all of them again later in the round."""
     kinds = {name: kind for kind, found in names.items() if kind in _SHARES for name in found}
+    if len(kinds) - len(spared) < number <= len(kinds):
+        spared = frozenset()  # rather that than one part twice in a round
     left: list[str] = []
     faults: list[Fault] = []
     passes = -(-number // max(1, len(kinds) - len(spared)))

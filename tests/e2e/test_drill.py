@@ -12,7 +12,7 @@ from drill.schedule import Kind
 from tests.e2e.running import RunningStack
 
 SEED = 20261124
-MINUTES = 2.5
+MINUTES = 3
 RATE = 5
 KILLS = 150
 SECONDS = 600.0
