@@ -87,8 +87,12 @@ async def drill(environment: Environment, environ: Mapping[str, str], options: O
         simulators.http.timeout = httpx.Timeout(_SIMULATOR_SECONDS)
         try:
             outcome = await _drill(environment, ground, options, outside, simulators)
-        except PartsLost as exc:
-            raise StackError(str(exc), f"see {environment.logs}") from exc
+        except ExceptionGroup as group:
+            if group.subgroup(PartsLost) is None:
+                raise
+            raise StackError(
+                "the stack has ended under the drill", f"see {environment.logs}"
+            ) from group
     report = as_json(outcome)
     if options.report:
         _write(options.report, report, outcome)
@@ -128,8 +132,7 @@ async def _drill(
         # What is still on its way meets the providers' last faults.
         await injector.await_bites(_BITE_SECONDS)
     finally:
-        await injector.clear()
-        await injector.close()
+        await _clear(injector)
     drilled, after = time.time() - start, cpu_seconds(ground.home)
     await _healthy(outside)
     _say("all faults are over; waiting until nothing is left to do")
@@ -158,6 +161,16 @@ async def _drill(
     )
     outcome.failures.extend(failures_of(outcome))
     return outcome
+
+
+async def _clear(injector: Injector) -> None:
+    """Ends the providers' faults, also when the drill is stopped halfway."""
+    try:
+        await injector.clear()
+    except httpx.HTTPError as error:
+        _say(f"the providers' faults could not be cleared: {error or type(error).__name__}")
+    finally:
+        await injector.close()
 
 
 async def _healthy(outside: Outside) -> None:
