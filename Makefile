@@ -46,7 +46,7 @@ format: install ## Fails if a file is not formatted
 
 lint: install ## Looks for faults and lists long files
 	$(BIN)/ruff check .
-	@find services chassis devstack cli simulators -name '*.py' -size +4k -exec awk 'END { if (NR > 400) print FILENAME": "NR" lines" }' {} \;
+	@find services chassis devstack drill cli simulators -name '*.py' -size +4k -exec awk 'END { if (NR > 400) print FILENAME": "NR" lines" }' {} \;
 
 types: install ## Checks the types
 	$(BIN)/mypy .

@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -184,6 +185,28 @@ def chat(
     from cli.chat import run_chat  # noqa: PLC0415
 
     raise typer.Exit(run_chat(load_environment().exported(), channel.value, person))
+
+
+@app.command(epilog="Example: fte drill --seed 7 --minutes 2 --rate 5")
+def drill(
+    *,
+    seed: Annotated[int, typer.Option(help="draws the schedule and the messages")] = 1,
+    minutes: Annotated[float, typer.Option(help="how long to write and to break", min=0.5)] = 2.0,
+    rate: Annotated[float, typer.Option(help="messages per second", min=0.1, max=100)] = 5.0,
+    kills: Annotated[
+        int, typer.Option(help="least number of kills; 0: as many as the time suggests", min=0)
+    ] = 0,
+    report: Annotated[
+        Path | None, typer.Option(help="write FILE.json, FILE.md and FILE.history.jsonl")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Breaks the running stack on a seeded schedule, then prints whether anything was lost or doubled."""
+    from drill.run import Options  # noqa: PLC0415
+    from drill.run import drill as run_drill  # noqa: PLC0415
+
+    options = Options(seed, minutes, rate, kills, report, as_json)
+    raise typer.Exit(asyncio.run(run_drill(load_environment(), os.environ, options)))
 
 
 bench = typer.Typer(help="Measures the running stack.", no_args_is_help=True)

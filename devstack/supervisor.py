@@ -27,6 +27,8 @@ FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 5.0
 # A part that ran this long has recovered: its next restart is quick again.
 STEADY_SECONDS: Final = 10.0
+# So has one that was ready this long: who struck it then is no fault of its own.
+WORKED_SECONDS: Final = 3.0
 START_SECONDS: Final = 90.0
 # A part that never was ready and dies so often will not come up by itself.
 HOPELESS_DEATHS: Final = 4
@@ -58,6 +60,7 @@ class _Running:
     restarts: int = 0
     deaths: int = 0
     ready: bool = False
+    ready_time: float = 0.0
     healthy: bool = False
     was_ready: asyncio.Event = field(default_factory=asyncio.Event)
     hold_until: float = 0.0
@@ -145,10 +148,12 @@ class Supervisor:
         while True:
             started = time.monotonic()
             ended = await self._run_once(running, started)
-            lived = time.monotonic() - started
+            now = time.monotonic()
+            worked = running.ready and now - running.ready_time > WORKED_SECONDS
+            recovered = worked or now - started > STEADY_SECONDS
             running.ready = running.healthy = False
             running.process = running.identity = None
-            running.deaths = 1 if lived > STEADY_SECONDS else running.deaths + 1
+            running.deaths = 1 if recovered else running.deaths + 1
             self._record()
             if not running.was_ready.is_set() and running.deaths >= HOPELESS_DEATHS:
                 raise StackError(
@@ -227,9 +232,9 @@ class Supervisor:
         if part.then:
             await self._follow_up(part, part.then, fatal=first)
         running.ready = running.healthy = True
+        now = running.ready_time = time.monotonic()
         running.was_ready.set()
         self._record()
-        now = time.monotonic()
         again = "" if first else " again"
         self._say(
             f"{part.kind:<9} {part.name:<17} ready{again} in {now - started:5.2f} s"

@@ -76,15 +76,17 @@ class RunningStack:
         """Returns what `fte up` has printed so far."""
         return self.output.read_text(errors="replace")
 
-    def run(self, *arguments: str, environ: Mapping[str, str] | None = None) -> "Answer":
-        """Runs another `fte` command in this home to its end."""
+    def run(
+        self, *arguments: str, environ: Mapping[str, str] | None = None, seconds: float = 60.0
+    ) -> "Answer":
+        """Runs another `fte` command in this home to its end, which must come within `seconds`."""
         done = subprocess.run(
             [*FTE, *arguments],
             cwd=ROOT,
             env={**self.environ, **(environ or {})},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=seconds,
             check=False,
         )
         return Answer(done)

@@ -16,7 +16,8 @@ import pytest
 from cli.outside import Outside
 from devstack.ports import SERVICES, Port
 from devstack.stack import sidecar_name
-from tests.e2e.checker import check, gather
+from drill.checker import check
+from drill.evidence import gather
 from tests.e2e.running import STOP_SECONDS, RunningStack, free_base
 from tests.e2e.traffic import Traffic
 

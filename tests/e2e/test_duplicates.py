@@ -5,9 +5,11 @@ from collections import Counter
 
 from cli.demonstration import parts_to, whatsapp_answers
 from cli.outside import Outside
-from tests.e2e.checker import check, conversations_per_sender, gather
+from drill.checker import check
+from drill.evidence import conversations_per_sender, gather
+from drill.writings import QUESTIONS
 from tests.e2e.running import RunningStack
-from tests.e2e.traffic import QUESTIONS, Traffic
+from tests.e2e.traffic import Traffic
 
 NUMBERS = 50
 EACH = 4

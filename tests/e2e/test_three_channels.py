@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cli.demonstration import PRICE
 from cli.outside import Outside
-from tests.e2e.checker import check
+from drill.checker import check
 from tests.e2e.running import RunningStack
 from tests.e2e.traffic import Traffic
 

@@ -10,17 +10,9 @@ from http import HTTPStatus
 import httpx
 
 from cli.outside import Outside, ticket_of
-from tests.e2e.checker import SentIn
+from drill.evidence import SentIn
+from drill.writings import QUESTIONS
 
-QUESTIONS = (
-    "How do I reset my password?",
-    "How do I export my data?",
-    "How do I add users to our workspace?",
-    "How do I create an API key?",
-    "How do I connect Slack?",
-    "Which browsers are supported?",
-    "How do I turn on two-factor authentication?",
-)
 _PAUSE_SECONDS = 0.2
 
 # Each test writes as people of its own, so that it can be judged alone on a shared stack.
@@ -80,14 +72,6 @@ class Traffic:
         }
         ticket = ticket_of(await self._insist(lambda: self._outside.post_form(form, key=address)))
         self.sent_in.forms[ticket.ticket_id] = ticket
-
-    async def mixed(self, per_second: float, until: Callable[[], bool]) -> None:
-        """Writes on all channels at seeded random moments, until told to stop; waits for the last."""
-        kinds = (self.whatsapp, self.mail, self.form)
-        async with asyncio.TaskGroup() as group:
-            while not until():
-                group.create_task(self.random.choices(kinds, weights=(5, 3, 2))[0]())
-                await asyncio.sleep(self.random.expovariate(per_second))
 
     async def _insist(
         self, post: Callable[[], Awaitable[httpx.Response]], seconds: float = 60.0

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -101,6 +102,38 @@ async def test_a_killed_part_comes_back_alone(tmp_path: Path, start: Start) -> N
     record = read_record(tmp_path)
     assert record
     assert {one.name: one.restarts for one in record.parts} == {"one": 1, "two": 0}
+
+
+def _is_another(home: Path, before: int) -> bool:
+    return pid_of(home, "one") not in (None, before)
+
+
+async def test_a_part_that_worked_comes_back_at_once_however_often_it_is_killed(
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devstack.supervisor.WORKED_SECONDS", 0.1)
+    said: list[str] = []
+    await start(part("one"), say=said.append)
+    for _ in range(3):
+        before = pid_of(tmp_path, "one")
+        assert before
+        await asyncio.sleep(0.2)
+        os.kill(before, signal.SIGKILL)
+        await until(partial(_is_another, tmp_path, before))
+    pauses = [line.rpartition(" in ")[2] for line in said if "starting it again" in line]
+    assert pauses == ["0.2 s"] * 3
+
+
+async def test_a_part_that_dies_young_waits_longer_each_time(tmp_path: Path, start: Start) -> None:
+    said: list[str] = []
+    await start(part("one"), say=said.append)
+    for _ in range(3):
+        before = pid_of(tmp_path, "one")
+        assert before
+        os.kill(before, signal.SIGKILL)
+        await until(partial(_is_another, tmp_path, before))
+    pauses = [line.rpartition(" in ")[2] for line in said if "starting it again" in line]
+    assert pauses == ["0.2 s", "0.4 s", "0.8 s"]
 
 
 async def test_what_follows_a_start_follows_every_start(tmp_path: Path, start: Start) -> None:

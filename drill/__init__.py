@@ -1,0 +1,1 @@
+"""Fault drills against a running local stack: break it on a seeded schedule, then judge from outside."""
