@@ -22,7 +22,9 @@ PERSON = "Robin Example"
 
 
 @pytest.fixture
-async def agent(stack: RunningStack) -> AsyncIterator["agent_service_pb2_grpc.AgentServiceAsyncStub"]:
+async def agent(
+    stack: RunningStack,
+) -> AsyncIterator["agent_service_pb2_grpc.AgentServiceAsyncStub"]:
     settings = stack.environment.service("agent")
     key = (("x-api-key", settings["FTE_API_KEY"]),)
 
@@ -44,7 +46,7 @@ async def test_a_person_takes_over_replies_and_hands_back(
 ) -> None:
     number = traffic.number()
     await outside.write_whatsapp(number, "How do I reset my password?")
-    await _until(outside, number, lambda parts: bool(parts))
+    await _until(outside, number, bool)
     conversation_id = await _conversation(stack, number)
 
     taken = await agent.TakeOver(
@@ -103,9 +105,7 @@ async def _parts(outside: Outside, number: str) -> list[Sent]:
     return [part for part in await outside.whatsapps_sent() if part.to == number]
 
 
-async def _until(
-    outside: Outside, number: str, enough: Callable[[list[Sent]], bool]
-) -> list[Sent]:
+async def _until(outside: Outside, number: str, enough: Callable[[list[Sent]], bool]) -> list[Sent]:
     """Waits until enough was sent, and then until nothing more comes."""
     deadline, last = time.monotonic() + SECONDS, -1
     while True:

@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
@@ -130,8 +131,8 @@ class Customers:
         for _ in range(TRIES):
             self.requests += 1
             try:
-                intake = self.world.intake()
-                await self.world.intake_process.ask(lambda: _awaited(request(intake)))
+                work = partial(_asked, request, self.world.intake())
+                await self.world.intake_process.ask(work)
             except ServiceError:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
@@ -144,8 +145,10 @@ async def _later(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     await work()
 
 
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
+async def _asked(
+    request: Callable[["IntakeProcess"], Awaitable[None]], intake: "IntakeProcess"
+) -> None:
+    await request(intake)
 
 
 def seeded(name: str) -> random.Random:

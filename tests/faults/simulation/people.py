@@ -38,11 +38,11 @@ async def work(world: "World", desk: Desk) -> None:
     await _until_done(world, lambda a: _hand_back(a, customer))
 
 
-async def take_over(world: "World", customer: CustomerId) -> TakenOver | None:
+async def take_over(
+    world: "World", customer: CustomerId, side: Side = Side.VERIFIED
+) -> TakenOver | None:
     """Asks until it is done; None where nobody wrote."""
-    return await _until_done(
-        world, lambda agent: agent.take_overs.take_over(customer, Side.VERIFIED, NAME)
-    )
+    return await _until_done(world, lambda agent: agent.take_overs.take_over(customer, side, NAME))
 
 
 async def _reply(agent: AgentProcess, customer: CustomerId, request_id: UUID, number: int) -> bool:

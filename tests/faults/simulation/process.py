@@ -115,20 +115,8 @@ class Process:
 
         def answered(task: asyncio.Task[T]) -> None:
             self.forget(lost)
-            if answer.done():
-                return
-            if task.cancelled():
-                answer.set_exception(Unavailable(f"{self.name} gave up"))
-            elif (error := task.exception()) is None:
-                answer.set_result(task.result())
-            elif isinstance(error, ServiceError):
-                answer.set_exception(error)
-            elif isinstance(error, OSError):
-                # As every server here answers when its database is away.
-                answer.set_exception(Unavailable(f"{self.name} has no database"))
-            else:
-                _loop().complaints.append(f"{self.name} answered with {error!r}")
-                answer.set_exception(Unavailable(f"{self.name}: {type(error).__name__}"))
+            if not answer.done():
+                self._answer(answer, task)
 
         self.on_kill(lost)
         task = self.spawn(question())
@@ -138,6 +126,19 @@ class Process:
         except asyncio.CancelledError:
             task.cancel()
             raise
+
+    def _answer(self, answer: asyncio.Future[T], task: asyncio.Task[T]) -> None:
+        """Hands on how a request ended, as the servers' interceptors do."""
+        if task.cancelled():
+            answer.set_exception(Unavailable(f"{self.name} gave up"))
+        elif (error := task.exception()) is None:
+            answer.set_result(task.result())
+        elif isinstance(error, ServiceError):
+            answer.set_exception(error)
+        else:
+            if not isinstance(error, OSError):  # which says that the database is away
+                _loop().complaints.append(f"{self.name} answered with {error!r}")
+            answer.set_exception(Unavailable(f"{self.name}: {type(error).__name__}"))
 
     def _ended(self, life: Life, root: asyncio.Task[object]) -> None:
         if life.pulse == DEAD:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
-from tests.faults.simulation.boundary import Drawn
+from tests.faults.simulation.boundary import Drawn, FaultPlan
 from tests.faults.simulation.checker import extra_copies, judge
 from tests.faults.simulation.evidence import gather
 from tests.faults.simulation.plan import Plan
@@ -61,17 +61,19 @@ class Trial:
     history: list[str]
 
 
-def attempt(plan: Plan, *, history: bool = False) -> Trial:
-    """Runs a plan and judges what it left behind; a world that cannot end is a problem as well."""
-    world = World(plan)
+def attempt(plan: Plan, *, history: bool = False, faults: FaultPlan | None = None) -> Trial:
+    """Runs a plan and judges what it left behind; a world that cannot end is a problem as well.
+
+    `faults` stand at boundaries instead of the plan's own.
+    """
+    world = World(plan, faults)
     try:
         world.run()
         problems = judge(gather(world))
     except Exception as error:  # noqa: BLE001 - whatever broke the world is the finding
         problems = [f"world broke: {type(error).__name__}: {error}"]
-    faults = world.faults
-    if isinstance(faults, Drawn):
-        plan = replace(plan, scripted=dict(faults.drawn))
+    if isinstance(world.faults, Drawn):
+        plan = replace(plan, scripted=dict(world.faults.drawn))
     lines = world.io.lines() if history else []
     return Trial(plan, problems, _counts(world, plan), lines)
 

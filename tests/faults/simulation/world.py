@@ -80,7 +80,7 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 class World:
     """The world of one plan; `run` makes it happen and brings it to rest."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, faults: FaultPlan | None = None) -> None:
         self.plan = plan
         self.name = f"world/{plan.seed}"
         self.loop = VirtualLoop()
@@ -90,7 +90,7 @@ class World:
         self.sweep_seconds = SWEEP_SECONDS
         self.chance = seeded(f"{self.name}/chance")
         self._ids = seeded(f"{self.name}/ids")
-        self.faults = self._fault_plan()
+        self.faults = faults or self._fault_plan()
         latency = Latency(none=0.8) if plan.latency else _CALM
         self.io = Boundaries(self.loop, seeded(f"{self.name}/latency"), self.faults, latency)
         carries = Unreliable(seeded(f"{self.name}/broker")) if plan.harshness else Faithful()
