@@ -13,11 +13,10 @@ from uuid import UUID
 from chassis.ledger import Row
 from fte.agent.v1 import agent_service_pb2
 from fte.intake.v1 import intake_service_pb2
-from services.agent.adapters.mapping import inbound_text, outbound_message
 from services.agent.adapters.escalations import ESCALATIONS_TOPIC
+from services.agent.adapters.mapping import inbound_text, outbound_message
 from services.agent.adapters.projections import (
     DEAD_LETTERS_TOPIC,
-    ESCALATIONS_TOPIC,
     outbound_topic,
 )
 from services.agent.application.heads import Hint, LedgerName
