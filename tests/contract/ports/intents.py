@@ -46,6 +46,9 @@ class Rows(Protocol):
     async def facts(self) -> int:
         """Returns how many metric facts there are."""
 
+    async def corrections(self) -> list[tuple[UUID, str]]:
+        """Returns what is to be told as taken back, by id."""
+
 
 class Intents:
     """The ledger as tests drive it; `store` and `other` belong to two processes."""
@@ -125,6 +128,10 @@ class _InMemory:
     async def facts(self) -> int:
         return self._rows.facts
 
+    async def corrections(self) -> list[tuple[UUID, str]]:
+        entries = self._rows.corrections.entries
+        return sorted((row_id, entry.row.payload.decode()) for row_id, entry in entries.items())
+
 
 class _InPostgres:
     def __init__(self, pool: Pool, database: Database) -> None:
@@ -150,3 +157,9 @@ class _InPostgres:
 
     async def facts(self) -> int:
         return int(await self._pool.fetchval("SELECT count(*) FROM delivery.metric_facts") or 0)
+
+    async def corrections(self) -> list[tuple[UUID, str]]:
+        rows = await self._pool.fetch(
+            "SELECT intent_id, correction FROM delivery.corrections ORDER BY intent_id"
+        )
+        return [(row_id, correction) for row_id, correction in rows]

@@ -12,6 +12,7 @@ from chassis.gathering import Gathering
 from chassis.ledger import Receipt, Row
 from fte.conversation.v1 import receipts_pb2
 from services.agent.adapters import delivered, incoming
+from services.agent.adapters.corrections import SendCorrections
 from services.agent.adapters.customer_actor import owner_of
 from services.agent.adapters.customer_client import ActorClient
 from services.agent.adapters.customer_methods import CustomerMethods
@@ -68,6 +69,7 @@ class AgentProcess:
         self.outbound = MemoryOutbound(tables, io)
         self._actors: dict[str, tuple[CustomerMethods, asyncio.Lock]] = {}
         self.owners = ActorClient(sidecar)
+        self.corrections = SendCorrections(self._outcomes, self.owners)
         self.take_overs = TakeOvers(self.owners, fences, LONGEST_TAKEOVER_SECONDS)
         self._inbound = MemoryInbound(tables, io, times.quiet, times.burst)
         # A fresh start of the same slot voids what its predecessor left open.

@@ -9,6 +9,7 @@ from uuid import UUID
 from chassis.gathering import Gathering
 from fte.conversation.v1 import receipts_pb2
 from services.delivery.adapters.answers import ReceiptPublisher
+from services.delivery.adapters.corrections import correction_ledger
 from services.delivery.adapters.grpc_service import DeliveryServicer
 from services.delivery.adapters.peers import AgentContent, IntakeStatuses
 from services.delivery.adapters.subscriptions import OUTBOUND_TOPICS, STATUS_TOPIC
@@ -17,23 +18,27 @@ from services.delivery.application.reconcile import Reconcile
 from services.delivery.application.send_due import SendDue
 from services.delivery.application.take_outbound import TakeOutbound
 from services.delivery.application.take_statuses import TakeStatuses
+from services.delivery.domain.breaker import Tolerance
 from services.delivery.domain.intent import Channel
 from services.delivery.domain.transitions import Policy
 from tests.faults.simulation.intake_process import OUR_ADDRESS, OUR_NUMBER
 from tests.faults.simulation.memory_intents import MemoryIntentStore
+from tests.faults.simulation.memory_ledger import MemoryLedgerRows
 
 if TYPE_CHECKING:
     from tests.faults.simulation.process import Process
     from tests.faults.simulation.world import World
 
-# The windows of the product, ten times as fast.
+# The windows and waits of the product, ten times as fast.
 WINDOWS = {
     Channel.EMAIL: timedelta(seconds=12),
     Channel.WHATSAPP: timedelta(seconds=30),
     Channel.WEB_FORM: timedelta(seconds=1),
 }
 GIVE_UP = timedelta(minutes=24)
-FOLLOWER_SECONDS = 5.0
+FIRST_BACK_OFF, LONGEST_BACK_OFF = timedelta(seconds=0.2), timedelta(seconds=90)
+TOLERANCE = Tolerance(faults=3, first_wait_seconds=0.5, longest_wait_seconds=6.0)
+FOLLOWER_SECONDS = 3.0
 READING_SECONDS = 5.0
 ATTEMPT_SECONDS, SEND_SECONDS, AT_ONCE = 10.0, 4.0, 8
 
@@ -47,10 +52,16 @@ class DeliveryProcess:
         store = MemoryIntentStore(world.intents, world.io, FOLLOWER_SECONDS)
         answers = ReceiptPublisher(world.sidecar)
         policies = {
-            channel: Policy(window, GIVE_UP, world.plan.never_resend)
+            channel: Policy(
+                window,
+                GIVE_UP,
+                world.plan.never_resend,
+                first_back_off=FIRST_BACK_OFF,
+                longest_back_off=LONGEST_BACK_OFF,
+            )
             for channel, window in WINDOWS.items()
         }
-        patience = Patience(ATTEMPT_SECONDS, SEND_SECONDS, world.poll_seconds, AT_ONCE)
+        patience = Patience(ATTEMPT_SECONDS, SEND_SECONDS, world.poll_seconds, AT_ONCE, TOLERANCE)
         providers = world.providers()
         self._send = SendDue(store, providers, policies, answers, patience, process.name)
         self._statuses = TakeStatuses(
@@ -67,6 +78,11 @@ class DeliveryProcess:
         self._arriving = Gathering("outbound", outbound)
         self._reported = Gathering("statuses", self._statuses)
         self._answers = answers
+        self._corrections = correction_ledger(
+            MemoryLedgerRows(world.intents.corrections, world.io),
+            world.agent_stub,
+            world.sweep_seconds,
+        )
         self.servicer = DeliveryServicer(store, answers)
 
     async def run(self) -> None:
@@ -82,6 +98,7 @@ class DeliveryProcess:
                 self._arriving.run,
                 self._reported.run,
                 self._answers.run,
+                self._corrections.run,
             ):
                 tasks.create_task(work())
 

@@ -16,6 +16,7 @@ from tests.faults.simulation.checker import (
     SaidRow,
 )
 from tests.faults.simulation.memory_agent_tables import HeadKey
+from tests.faults.simulation.providers import FarSide, Taken
 
 if TYPE_CHECKING:
     from tests.faults.simulation.world import World
@@ -53,6 +54,7 @@ def _unfinished(world: "World") -> Iterator[str]:
         world.agent.outbox,
         world.agent.announcements,
         world.agent.fences,
+        world.intents.corrections,
     ):
         for row_id, entry in ledger.unsettled.items():
             yield f"{ledger.name} {row_id} is {entry.state}"
@@ -111,7 +113,12 @@ def _handed(world: "World") -> Iterator[Handed]:
                 continue  # The notice of a web answer keeps no order and is nobody's answer.
             # The newest request that began before the provider took it.
             begin = max((t for t in begins[taken.intent_id] if t <= taken.time), default=taken.time)
-            yield Handed(str(taken.intent_id), begin, place, taken.intent_id in world.failed_later)
+            yield Handed(str(taken.intent_id), begin, place, _failed(far, taken))
+
+
+def _failed(far: FarSide, taken: Taken) -> bool:
+    fate = far.fate(taken.provider_id)
+    return fate is not None and fate.status == "failed"
 
 
 def _dead_letters(world: "World") -> dict[str, int]:

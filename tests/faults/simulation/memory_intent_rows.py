@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from chassis.ledger import Row
 from services.delivery.application.ports import AttemptEnd, Receipt, Status
 from services.delivery.domain.intent import (
     Channel,
@@ -17,9 +18,10 @@ from services.delivery.domain.intent import (
     State,
     Step,
 )
+from tests.faults.simulation.memory_ledger import LedgerTableInMemory
 
 _FAILED = frozenset({State.REJECTED, State.CANCELLED, State.PARKED, State.NEEDS_HUMAN})
-_LEFT_TWILIO = frozenset({"sent", "delivered", "read"})
+_TELLING = frozenset({"sent", "delivered", "read"})
 # The longest that a status waits for an intent it may belong to.
 _STATUS_WAIT = timedelta(days=7)
 
@@ -54,6 +56,7 @@ class IntentRow:
     provider_id: str = ""
     provider_thread_id: str = ""
     provider_status: str = ""
+    fetch_time: datetime | None = None
 
     @property
     def intent_id(self) -> IntentId:
@@ -78,6 +81,15 @@ class IntentRow:
             age=now - self.create_time,
         )
 
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether a sent message is surely ahead of the next one: its status says so, or was asked for."""
+        return (
+            self.intent.channel is not Channel.WHATSAPP
+            or self.provider_status in _TELLING
+            or self.fetch_time is not None
+        )
+
     def in_flight(self, now: datetime) -> bool:
         """Tells whether its attempt may still send."""
         return (
@@ -98,7 +110,8 @@ class StatusRow:
 class IntentsInMemory:
     """All rows, indexed as the statements need them; `now` is the database's clock.
 
-    A method is what a statement is: it sees and leaves a consistent state. `facts` counts metric facts.
+    A method is what a statement is: it sees and leaves a consistent state. `facts` counts metric facts,
+    `corrections` is the ledger of what was taken back.
     """
 
     def __init__(self, now: Callable[[], datetime], jitter: random.Random) -> None:
@@ -109,6 +122,7 @@ class IntentsInMemory:
         self.min_epochs: dict[UUID, int] = {}
         self.waiting: dict[UUID, StatusRow] = {}
         self.facts = 0
+        self.corrections = LedgerTableInMemory("delivery.corrections", now, jitter)
         self._lanes: dict[tuple[UUID, Channel, int], IntentRow] = {}
         self._answers: dict[tuple[UUID, Channel], list[IntentRow]] = defaultdict(list)
         self._providers: dict[tuple[Channel, str], IntentRow] = {}
@@ -130,16 +144,33 @@ class IntentsInMemory:
             self._answers[intent.message_id, intent.channel].append(row)
         return True
 
-    def due(self, channels: Container[Channel], follower_wait: timedelta) -> Iterator[IntentRow]:
+    def due(self, channels: Container[Channel]) -> Iterator[IntentRow]:
         """Yields the pending intents of some channels whose time has come and that keep their order."""
         now = self.now()
         for row in self.in_state[State.PENDING].values():
             if (
                 row.intent.channel in channels
                 and row.next_attempt_time <= now
-                and self._in_order(row, now - follower_wait)
+                and self._in_order(row)
             ):
                 yield row
+
+    def held_up(self, final_before: datetime) -> Iterator[tuple[IntentRow, IntentRow]]:
+        """Yields each sent message that was not confirmed in time and is due, with the one that waits for it."""
+        now = self.now()
+        for row in self.in_state[State.PENDING].values():
+            if row.intent.channel is not Channel.WHATSAPP:
+                continue
+            before = self._before(row.intent)
+            if (
+                before is not None
+                and before.state is State.SENT
+                and not before.is_confirmed
+                and before.final_time is not None
+                and before.final_time <= final_before
+                and before.next_attempt_time <= now
+            ):
+                yield before, row
 
     def refusal(self, row: IntentRow) -> str:
         """Returns why a due intent must not go; empty if it may."""
@@ -199,11 +230,20 @@ class IntentsInMemory:
         if step.state is not State.ATTEMPTING:
             row.deadline_time = row.worker = None
         row.final_time = (row.final_time or now) if step.state.final else None
+        if step.fetched:
+            row.fetch_time = now
         self._move(row, step.state)
 
     def holder(self, channel: Channel, provider_id: str) -> IntentRow | None:
         """Returns the intent that has a provider id."""
         return self._providers.get((channel, provider_id)) if provider_id else None
+
+    def add_correction(self, row: IntentRow) -> None:
+        """Notes once that a sent message was taken back; raises `ValueError` for any other outcome."""
+        if row.state is not State.REJECTED:
+            raise ValueError(f"{row.state} corrects nothing")
+        payload = row.state.outcome.encode()
+        self.corrections.insert(Row(row.intent_id, "corrections", payload=payload))
 
     def add_notice(self, notice: Intent) -> None:
         """Adds a notice unless its address had one today (UTC)."""
@@ -235,19 +275,20 @@ class IntentsInMemory:
         found.sort(key=lambda pair: pair[0])
         return [pair for _, pair in found[:limit]]
 
-    def _in_order(self, row: IntentRow, left_long_ago: datetime) -> bool:
+    def _before(self, intent: Intent) -> IntentRow | None:
+        if intent.send_seq is None:
+            return None
+        return self._lanes.get((intent.conversation_id, intent.channel, intent.send_seq - 1))
+
+    def _in_order(self, row: IntentRow) -> bool:
         intent = row.intent
         if intent.send_seq is None or intent.send_seq == 1:
             return True
-        before = self._lanes.get((intent.conversation_id, intent.channel, intent.send_seq - 1))
+        before = self._before(intent)
         if before is None:
             return False
         if before.state is State.SENT:
-            return (
-                intent.channel is not Channel.WHATSAPP
-                or before.provider_status in _LEFT_TWILIO
-                or (before.final_time is not None and before.final_time <= left_long_ago)
-            )
+            return before.is_confirmed
         if before.state is State.UNKNOWN:
             return before.intent.epoch < self.min_epochs[intent.conversation_id]
         return before.state in _FAILED

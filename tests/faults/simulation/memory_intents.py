@@ -19,6 +19,7 @@ from services.delivery.application.ports import (
     Receipt,
     Status,
     StoreAway,
+    Unconfirmed,
 )
 from services.delivery.domain.breaker import Phase
 from services.delivery.domain.intent import (
@@ -36,7 +37,7 @@ _ORPHANS_LIMIT = 100
 
 
 class MemoryIntentStore:
-    """One process's way to the rows; `follower_wait_seconds` is a WhatsApp follower's longest wait."""
+    """One process's way to the rows; `follower_wait_seconds` is a WhatsApp follower's wait."""
 
     def __init__(self, intents: IntentsInMemory, io: Io, follower_wait_seconds: float) -> None:
         self._intents = intents
@@ -78,7 +79,7 @@ class MemoryIntentStore:
                 return Claimed()
             left = dict(room)
             found: list[IntentRow] = []
-            for row in sorted(db.due(left, self._follower_wait), key=lambda r: r.next_attempt_time):
+            for row in sorted(db.due(left), key=lambda r: r.next_attempt_time):
                 if left[row.intent.channel] > 0:
                     left[row.intent.channel] -= 1
                     found.append(row)
@@ -97,6 +98,16 @@ class MemoryIntentStore:
                 ),
                 _cancelled([row for row, refusal in refusals if refusal]),
             )
+
+    async def overdue(self, channel: Channel, seconds: float, limit: int) -> Sequence[IntentId]:
+        """Returns intents older than `seconds` that `claim` could take now, if there were room."""
+        async with self._transaction("overdue") as db:
+            if not db.in_state[State.PENDING]:
+                return []
+            oldest = db.now() - timedelta(seconds=seconds)
+            found = [row for row in db.due({channel}) if row.create_time <= oldest]
+            found.sort(key=lambda row: row.create_time)
+            return [row.intent_id for row in found[:limit]]
 
     async def save_preparation(self, attempt: Attempt, prepared: Prepared) -> bool:
         """Keeps the saved step; false if the attempt is not ours any more."""
@@ -141,6 +152,21 @@ class MemoryIntentStore:
             return [
                 Doubt(row.intent, row.draft_id, row.provider_thread_id, row.attempts[0].start_time)
                 for row in due[:limit]
+            ]
+
+    async def unconfirmed(self, limit: int, hold_seconds: float) -> Sequence[Unconfirmed]:
+        """Claims sent WhatsApp intents without a telling status that hold a pending follower for too long."""
+        async with self._transaction("unconfirmed") as db:
+            if not db.in_state[State.PENDING]:
+                return []
+            now = db.now()
+            held = list(db.held_up(now - self._follower_wait))
+            held.sort(key=lambda pair: pair[0].next_attempt_time)
+            for row, _ in held[:limit]:
+                row.next_attempt_time = now + timedelta(seconds=hold_seconds)
+            return [
+                Unconfirmed(row.intent, row.provider_id, follower.intent_id)
+                for row, follower in held[:limit]
             ]
 
     async def known_elsewhere(self, channel: Channel, provider_ids: Sequence[str]) -> set[str]:
@@ -230,6 +256,8 @@ def _apply(
     db.step(row, step)
     if step.state is before or not step.state.final:
         return None
+    if before.final:
+        db.add_correction(row)
     db.facts += 1
     if step.state is State.SENT and notice is not None:
         db.add_notice(notice)

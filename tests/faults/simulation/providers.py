@@ -22,16 +22,19 @@ from services.delivery.domain.outcomes import (
     Rejected,
     Seen,
     Sent,
+    Shown,
     Sighting,
     Unknown,
     Unseen,
 )
 from tests.faults.simulation.boundary import Io
 from tests.faults.simulation.loop import VirtualLoop
-from tests.faults.simulation.treatment import Action, Treatment, TreatmentPlan
+from tests.faults.simulation.treatment import Action, Call, Treatment, TreatmentPlan
 
 PREPARE_SECONDS = 8.0
 _CLOCK_SLACK = timedelta(minutes=1)
+# The fates of a message, each later than those before it.
+_FATES = ("queued", "sent", "delivered", "read", "failed")
 _NAMES = {Channel.EMAIL: "gmail", Channel.WHATSAPP: "twilio"}
 
 
@@ -93,6 +96,7 @@ class FarSide:
         self.treated: dict[Action, int] = {}
         self.unheard = 0
         self._drafted = 0
+        self._fates: dict[str, list[tuple[float, Call]]] = {}
 
     def treat(self) -> Treatment:
         """Returns what happens to the next request."""
@@ -125,10 +129,25 @@ class FarSide:
         )
         self.taken.append(taken)
         if self.channel is Channel.WHATSAPP and self.hear is not None:
-            for call in self.plan.callbacks(self.name):
+            calls = self.plan.callbacks(self.name)
+            self._fates[taken.provider_id] = [(now + call.seconds, call) for call in calls]
+            for call in calls:
+                if call.lost:
+                    continue
                 report = Report(taken.provider_id, call.status, intent.intent_id, call.error_code)
                 self.loop.later(call.seconds, lambda report=report: self._tell(report))  # type: ignore[misc]
         return taken
+
+    def fate(self, provider_id: str) -> Shown | None:
+        """Returns how far a message is by now, whether or not a callback told so; None if it never came."""
+        if not any(taken.provider_id == provider_id for taken in self.taken):
+            return None
+        now = self.loop.time()
+        past = [call for time, call in self._fates.get(provider_id, ()) if time <= now]
+        if not past:
+            return Shown("queued")
+        latest = max(past, key=lambda call: _FATES.index(call.status))
+        return Shown(latest.status, latest.error_code)
 
     def shown(self) -> list[Taken]:
         """Returns what a witness shows by now, the newest first."""
@@ -209,6 +228,29 @@ class FarProvider:
         except Unavailable:
             return Dark(f"{self.name}_unreachable")
         return sighting
+
+    async def status(self, provider_id: str) -> Shown | Dark:
+        """Shows how far a message is by now."""
+        name, far = f"{self.name}.status", self._far
+        try:
+            await self._io.request(name)
+            unreadable = far.dark or far.plan.witness_dark(self.name)
+            fate = None if unreadable else far.fate(provider_id)
+            await self._io.response(name)
+        except Unavailable:
+            return Dark(f"{self.name}_unreachable")
+        return fate or Dark(f"{self.name}_unreachable" if unreadable else f"{self.name}_404")
+
+    async def answers(self) -> bool:
+        """Tells whether a harmless reading is answered."""
+        name, far = f"{self.name}.answers", self._far
+        try:
+            await self._io.request(name)
+            answered = not (far.dark or far.plan.witness_dark(self.name))
+            await self._io.response(name)
+        except Unavailable:
+            return False
+        return answered
 
     async def _send(self, attempt: Attempt) -> Outcome:
         name, far, intent = f"{self.name}.send", self._far, attempt.intent

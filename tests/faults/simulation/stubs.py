@@ -53,6 +53,14 @@ class AgentStub:
         agent = self._world.agents[process.name]
         return await process.ask(lambda: agent.outbound.FetchOutbound(request))
 
+    async def CorrectSends(  # noqa: N802 - the name is the contract's
+        self, request: agent_service_pb2.CorrectSendsRequest, **_: Any
+    ) -> agent_service_pb2.CorrectSendsResponse:
+        """Takes back outcomes of sends."""
+        process = self._world.some_agent()
+        agent = self._world.agents[process.name]
+        return await process.ask(lambda: agent.corrections.correct(request))
+
 
 class DeliveryStub:
     """Calls any delivery that is alive."""

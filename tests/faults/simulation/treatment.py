@@ -48,11 +48,12 @@ class Treatment:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A status callback on its way: what it says and how long it travels."""
+    """A status: after how many seconds the message has it and its callback arrives, unless that one is lost."""
 
     status: str
     seconds: float
     error_code: str = ""
+    lost: bool = False
 
 
 TAKE = Treatment(Action.TAKE)
@@ -72,13 +73,13 @@ class TreatmentPlan(Protocol):
         """Returns the seconds after which a witness shows a message that was taken."""
 
     def witness_dark(self, provider: str) -> bool:
-        """Tells whether the next reading of the witness fails."""
+        """Tells whether the next reading fails: of a witness, of a status, or for a sign of life."""
 
     def draft_lost_after(self, provider: str) -> float | None:
         """Returns the seconds after which somebody deletes the next draft; None leaves it."""
 
     def callbacks(self, provider: str) -> tuple[Call, ...]:
-        """Returns the callbacks of the next message: some may be missing, doubled, late or in any order."""
+        """Returns the callbacks of the next message: some may be lost, doubled, late or in any order."""
 
 
 @dataclass
@@ -185,12 +186,11 @@ class Moody:
         calls = []
         for status in ("sent", "failed") if failed else ("sent", "delivered", "read"):
             chance = random.random()
-            copies = 0 if chance < chances.callback_lost else 1
-            if chance > 1 - chances.callback_doubled:
-                copies = 2
+            lost = chance < chances.callback_lost
+            copies = 2 if chance > 1 - chances.callback_doubled else 1
             error = "63024" if status == "failed" else ""
             calls += [
-                Call(status, random.random() * chances.callback_seconds, error)
+                Call(status, random.random() * chances.callback_seconds, error, lost)
                 for _ in range(copies)
             ]
         return tuple(calls)

@@ -120,7 +120,6 @@ class World:
         self.agents: dict[str, AgentProcess] = {}
         self.deliveries: dict[str, DeliveryProcess] = {}
         self.held: list[Held] = []
-        self.failed_later: set[UUID] = set()
         self.calm = False
 
     def new_id(self) -> UUID:
@@ -233,8 +232,6 @@ class World:
 
     async def _heard(self, report: Report) -> None:
         """A status callback of the provider, told again a few times while intake is away."""
-        if report.status == "failed":
-            self.failed_later.add(report.intent_id)
         fields = {
             "MessageSid": report.provider_id,
             "MessageStatus": report.status,
