@@ -85,7 +85,10 @@ class _Subscription:
 
 
 class Broker:
-    """The world's broker; `io` is `Boundaries.outside`. `away` refuses publishes and holds what is under way; counts tell what it did."""
+    """The world's broker; `io` is `Boundaries.outside`. Each group of subscribers gets each event, one of them.
+
+    `away` refuses publishes and holds what is under way; counts tell what it did.
+    """
 
     def __init__(self, loop: VirtualLoop, io: Io, plan: CarryPlan) -> None:
         self.away = False
@@ -93,14 +96,19 @@ class Broker:
         self._loop = loop
         self._io = io
         self._plan = plan
-        self._topics: dict[str, dict[Process, _Subscription]] = {}
+        self._topics: dict[str, dict[str, dict[Process, _Subscription]]] = {}
+        self._turn = 0
         self._epoch = 0
         self._held: list[Callable[[], None]] = []
 
-    def subscribe(self, topic: str, process: Process, handler: Handler) -> None:
-        """Has `handler` called in a process; each incarnation subscribes anew, and till then gets nothing."""
-        subscriptions = self._topics.setdefault(topic, {})
-        subscriptions[process] = _Subscription(handler, process.incarnation)
+    def subscribe(self, topic: str, process: Process, handler: Handler, group: str = "") -> None:
+        """Has `handler` called in a process; each incarnation subscribes anew, and till then gets nothing.
+
+        Without a group the process is one of its own.
+        """
+        groups = self._topics.setdefault(topic, {})
+        members = groups.setdefault(group or process.name, {})
+        members[process] = _Subscription(handler, process.incarnation)
 
     async def publish(self, topic: str, event: Any) -> None:
         """Takes an event.
@@ -114,12 +122,12 @@ class Broker:
         if self.away:
             raise Unavailable("the broker is away")
         self.published += 1
-        for process in self._topics.get(topic, ()):
-            travels = self._plan.copies(topic, process.name)
+        for group in self._topics.get(topic, ()):
+            travels = self._plan.copies(topic, group)
             self.lost += not travels
             self.doubled += len(travels) > 1
             for seconds in travels:
-                self._carry(topic, process, event, seconds)
+                self._carry(topic, group, event, seconds)
         await self._io.response(name)
 
     def go_away(self) -> None:
@@ -139,7 +147,7 @@ class Broker:
         self._held.clear()
         self.wiped += 1
 
-    def _carry(self, topic: str, process: Process, event: Any, seconds: float) -> None:
+    def _carry(self, topic: str, group: str, event: Any, seconds: float) -> None:
         epoch = self._epoch
 
         def deliver() -> None:
@@ -148,24 +156,36 @@ class Broker:
             if self.away:
                 self._held.append(deliver)
                 return
-            subscription = self._topics[topic][process]
-            if process.alive and subscription.incarnation == process.incarnation:
+            members = self._members(topic, group)
+            if members:
                 self.carried += 1
-                process.spawn(self._handed(topic, process, event, epoch))
+                self._turn += 1
+                process = members[self._turn % len(members)]
+                process.spawn(self._handed(topic, group, process, event))
             else:
-                self._again(topic, process, event)
+                self._again(topic, group, event)
 
         self._loop.later(seconds, deliver)
 
-    async def _handed(self, topic: str, process: Process, event: Any, epoch: int) -> None:
+    def _members(self, topic: str, group: str) -> list[Process]:
+        """The members that listen now; one that is stopped is not known to be."""
+        return [
+            process
+            for process, subscription in self._topics[topic][group].items()
+            if process.alive and subscription.incarnation == process.incarnation
+        ]
+
+    async def _handed(self, topic: str, group: str, process: Process, event: Any) -> None:
+        epoch = self._epoch
+
         def unacked() -> None:
             if epoch == self._epoch:
-                self._again(topic, process, event)
+                self._again(topic, group, event)
 
         process.on_kill(unacked)
         deferred = False
         try:
-            await self._topics[topic][process].handler(event)
+            await self._topics[topic][group][process].handler(event)
         except _DEFERRED:
             deferred = True
         except Exception as error:  # noqa: BLE001 - as the receiver of events does: a row brings the work back
@@ -174,9 +194,9 @@ class Broker:
         if deferred:
             unacked()
 
-    def _again(self, topic: str, process: Process, event: Any) -> None:
-        seconds = self._plan.redelivery(topic, process.name)
+    def _again(self, topic: str, group: str, event: Any) -> None:
+        seconds = self._plan.redelivery(topic, group)
         if seconds is None:
             self.lost += 1
         else:
-            self._carry(topic, process, event, seconds)
+            self._carry(topic, group, event, seconds)

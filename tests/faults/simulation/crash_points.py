@@ -103,6 +103,6 @@ def pairs(ways: Sequence[Way], sample: int | None, seed: int) -> Iterator[tuple[
         seconds = {(p.crossing.name, p.crossing.phase): p for p in reversed(mine)}
         found += [(first, second) for first in mine for second in seconds.values()]
     if sample is not None:
-        draw = random.Random(f"pairs/{seed}")  # noqa: S311 - repeatable, not secret
+        draw = random.Random(f"pairs/{seed}")
         found = draw.sample(found, min(sample, len(found)))
     yield from found

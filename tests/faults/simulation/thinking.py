@@ -47,6 +47,8 @@ class SeededThinker:
         if chance < 0.10:
             raise ModelDown
         kind = random.Random(f"{self._seed}/{turn.batch[0].message_id}").random()
+        if kind > 1 - 0.03 * self._harshness:
+            raise ModelDown  # Every time: the batch goes to a person.
         escalation = None
         if kind < 0.2:
             escalation = Escalation(EscalationReason.REFUND_REQUEST, Urgency.NORMAL)

@@ -63,8 +63,8 @@ TIMES = TurnTimes(
     retry=timedelta(seconds=2),
 )
 # The product looks more often; here it only matters that it looks.
-POLL_SECONDS = 3.0
-SWEEP_SECONDS = 3.0
+POLL_SECONDS = 5.0
+SWEEP_SECONDS = 5.0
 # A world that is not at rest by then never will be.
 HORIZON_SECONDS = 45 * 60.0
 # A supervisor starts again what died.
@@ -135,8 +135,8 @@ class World:
         return ways
 
     def subscribe(self, group: str, topic: str, process: Process, handler: Handler) -> None:
-        """Has a process hear a topic."""
-        self.broker.subscribe(topic, process, handler)
+        """Has a process hear a topic, as one of its group."""
+        self.broker.subscribe(topic, process, handler, group)
 
     # --- Who is there ---------------------------------------------------------------------------
 
