@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 import grpc
 
@@ -90,43 +89,6 @@ async def test_a_second_late_failure_changes_nothing(database: Database) -> None
         assert await w.pool.fetchval("SELECT count(*) FROM delivery.corrections") == 1
         assert agent.calls == 1
         assert await w.state(message) is State.REJECTED
-
-
-async def test_only_what_was_sent_is_corrected(database: Database) -> None:
-    async with world(database) as w:
-        far = w.far[Channel.WHATSAPP]
-        far.actions = ["reject", "take_and_lose", "take"]
-        far.witness_is_dark = True
-        await w.start()
-        rejected, doubtful, fine = (intent(Channel.WHATSAPP) for _ in range(3))
-        await w.accept(rejected)
-        await w.becomes(rejected, State.REJECTED)
-        await w.accept(doubtful)
-        await w.becomes(doubtful, State.UNKNOWN)
-        # It was never told as sent: its own receipt says it.
-        await w.hear_status(Channel.WHATSAPP, "twilio-0", "failed", of=doubtful)
-        await w.becomes(doubtful, State.REJECTED)
-        await w.accept(fine)
-        await w.becomes(fine, State.SENT)
-        await w.hear_status(Channel.WHATSAPP, "twilio-1", "delivered")
-        await w.hear_status(Channel.WHATSAPP, "twilio-1", "failed")
-        assert await w.pool.fetchval("SELECT count(*) FROM delivery.corrections") == 0
-
-
-async def test_a_late_failure_cancels_what_still_waits_of_its_answer(database: Database) -> None:
-    async with world(database) as w:
-        await w.start()
-        conversation, message = uuid4(), uuid4()
-        first, second = (
-            intent(Channel.WHATSAPP, n, conversation=conversation, message=message) for n in (1, 2)
-        )
-        other = intent(Channel.WHATSAPP, 3, conversation=conversation)
-        await w.accept(first, second, other)
-        await w.becomes(first, State.SENT)
-        await w.hear_status(Channel.WHATSAPP, "twilio-0", "undelivered")
-        await w.becomes(other, State.SENT)
-        assert await w.state(second) is State.CANCELLED
-        assert w.far[Channel.WHATSAPP].taken == [first, other]
 
 
 def _ledger(w: World, channel: grpc.aio.Channel) -> Ledger:

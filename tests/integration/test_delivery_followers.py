@@ -51,46 +51,6 @@ async def test_a_follower_goes_once_its_predecessor_was_fetched(
         assert waited >= timedelta(seconds=WAIT)
 
 
-async def test_nobody_is_asked_before_the_wait_or_without_a_follower(database: Database) -> None:
-    async with world(database, follower_wait_seconds=WAIT) as w:
-        far = w.far[Channel.WHATSAPP]
-        far.status_shown = "queued"
-        w.build()
-        first, second = _parts(2)
-        await w.accept(first)
-        await w.send.claim_and_start()
-        await w.send.settle()
-        await asyncio.sleep(WAIT)
-        await w.reconcile.fetch_statuses()
-        assert far.fetches == [], "nobody waits"
-        await w.accept(second)
-        await w.pool.execute("UPDATE delivery.intents SET final_time = now() WHERE send_seq = 1")
-        await w.reconcile.fetch_statuses()
-        assert far.fetches == [], "the callback may still come"
-        assert await w.send.claim_and_start() == 0
-        await asyncio.sleep(WAIT)
-        await asyncio.gather(*(w.reconcile.fetch_statuses() for _ in range(4)))
-        assert far.fetches == ["twilio-0"], "one asks, whoever else looks"
-        assert await w.send.claim_and_start() == 1
-        await w.send.settle()
-        await w.reconcile.fetch_statuses()
-        assert far.fetches == ["twilio-0"]
-
-
-async def test_a_callback_makes_the_question_needless(database: Database) -> None:
-    async with world(database, follower_wait_seconds=0) as w:
-        w.build()
-        first, second = _parts(2)
-        await w.accept(first, second)
-        await w.send.claim_and_start()
-        await w.send.settle()
-        await w.hear_status(Channel.WHATSAPP, "twilio-0", "sent")
-        await w.reconcile.fetch_statuses()
-        assert w.far[Channel.WHATSAPP].fetches == []
-        assert await w.send.claim_and_start() == 1
-        await w.send.settle()
-
-
 @pytest.mark.parametrize("shown", ["failed", "undelivered"])
 async def test_a_fetched_failure_makes_the_rest_one_task(database: Database, shown: str) -> None:
     async with world(database, follower_wait_seconds=WAIT) as w:
@@ -134,19 +94,3 @@ async def test_a_provider_that_stays_dark_is_asked_again_and_the_rest_becomes_a_
         assert last is not None
         assert last.state is State.NEEDS_HUMAN
         assert far.taken == parts[:1]
-
-
-async def test_what_a_dark_provider_holds_is_overdue_only_if_it_could_go(
-    database: Database,
-) -> None:
-    async with world(database) as w:
-        w.build()
-        parts, mail = _parts(2), intent()
-        await w.accept(*parts, mail)
-        assert await w.store.overdue(Channel.WHATSAPP, 3600, 10) == []
-        await w.pool.execute(
-            "UPDATE delivery.intents SET create_time = create_time - interval '2 hours'"
-        )
-        assert await w.store.overdue(Channel.WHATSAPP, 3600, 10) == [parts[0].intent_id]
-        assert await w.store.overdue(Channel.EMAIL, 3600, 10) == [mail.intent_id]
-        assert await w.store.overdue(Channel.EMAIL, 3600, 0) == []

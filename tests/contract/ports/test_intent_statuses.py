@@ -105,7 +105,8 @@ async def test_a_failure_after_sent_takes_it_back_and_cancels_the_rest(intents: 
     first, second = (
         intent(Channel.WHATSAPP, n, conversation=conversation, message=answer) for n in (1, 2)
     )
-    await intents.add(first, second)
+    other = intent(Channel.WHATSAPP, 3, conversation=conversation)
+    await intents.add(first, second, other)
     await intents.claim()
     await intents.end(first, State.SENT, provider_id="SM1")
     applied = await hear(intents, status("undelivered", error_code="63016"))
@@ -113,8 +114,32 @@ async def test_a_failure_after_sent_takes_it_back_and_cancels_the_rest(intents: 
     assert await intents.rows.error(first.intent_id) == "63016"
     claimed = await intents.store.claim({Channel.WHATSAPP: 1}, "w", 20)
     assert claimed.cancelled == (Receipt(second.intent_id, State.CANCELLED),)
+    assert await intents.claimable() == {other.intent_id}
     # One of each: sent, taken back, cancelled.
     assert await intents.rows.facts() == 3
+
+
+async def test_what_is_taken_back_is_to_be_told_once(intents: Intents) -> None:
+    message = await sent(intents)
+    for word in ("failed", "undelivered", "failed", "delivered"):
+        await hear(intents, status(word))
+    assert await intents.rows.corrections() == [(message.intent_id, "rejected")]
+    await hear(intents, status("undelivered", of=message))
+    assert await intents.rows.corrections() == [(message.intent_id, "rejected")]
+    assert await intents.state(message) is State.REJECTED
+
+
+async def test_only_what_was_sent_is_taken_back(intents: Intents) -> None:
+    rejected, doubtful = await attempting(intents), await attempting(intents)
+    await intents.end(rejected, State.REJECTED)
+    await intents.end(doubtful, State.UNKNOWN)
+    # It was never told as sent: its own receipt says it.
+    applied = await hear(intents, status("failed", "SM2", of=doubtful))
+    assert applied.receipts == (Receipt(doubtful.intent_id, State.REJECTED, "SM2"),)
+    await sent(intents, "SM3")
+    await hear(intents, status("delivered", "SM3"))
+    await hear(intents, status("failed", "SM3"))
+    assert await intents.rows.corrections() == []
 
 
 async def test_a_second_copy_is_told_and_changes_nothing(intents: Intents) -> None:

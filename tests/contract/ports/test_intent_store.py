@@ -12,7 +12,6 @@ from services.delivery.domain.intent import Channel, Intent, IntentId, State
 from services.delivery.domain.transitions import Policy
 from tests.contract.ports.intents import (
     ATTEMPT_SECONDS,
-    FOLLOWER_WAIT_SECONDS,
     Intents,
 )
 from tests.integration.delivery_world import intent
@@ -56,6 +55,8 @@ async def test_no_intents_are_none(intents: Intents) -> None:
     assert await intents.store.known_elsewhere(Channel.EMAIL, []) == set()
     assert await intents.claim() == ()
     assert await intents.store.doubts(8, 10) == []
+    assert await intents.store.unconfirmed(8, 10) == []
+    assert await intents.store.overdue(Channel.EMAIL, 0, 8) == []
     assert await intents.store.orphans("delivery-0") == []
 
 
@@ -164,32 +165,6 @@ async def test_a_failed_part_cancels_the_rest_of_its_answer_only(
     assert await intents.rows.attempts(second.intent_id) == []
     assert await intents.claimable() == id_of(later)
     assert await intents.rows.facts() == 2
-
-
-@pytest.mark.parametrize("left", ["sent", "delivered", "read"])
-async def test_a_whatsapp_follower_waits_until_its_predecessor_left(
-    intents: Intents, left: str
-) -> None:
-    first, second = parts(2, Channel.WHATSAPP)
-    await intents.add(first, second)
-    await intents.claim()
-    await intents.end(first, State.SENT, provider_id="SM1", provider_status="queued")
-    assert await intents.claim() == ()
-    await intents.end(first, State.SENT, provider_id="SM1", provider_status=left)
-    assert await intents.claimable() == id_of(second)
-
-
-async def test_a_whatsapp_follower_does_not_wait_for_ever(intents: Intents) -> None:
-    first, second = parts(2, Channel.WHATSAPP)
-    await intents.add(first, second)
-    await intents.claim()
-    await intents.end(first, State.SENT)
-    await intents.rows.pass_time(timedelta(seconds=FOLLOWER_WAIT_SECONDS / 2))
-    # A status moves the row, but not the time since it was sent.
-    await intents.end(first, State.SENT, provider_status="sending")
-    assert await intents.claim() == ()
-    await intents.rows.pass_time(timedelta(seconds=FOLLOWER_WAIT_SECONDS / 2))
-    assert await intents.claimable() == id_of(second)
 
 
 async def test_a_claim_under_a_raised_fence_cancels(intents: Intents) -> None:

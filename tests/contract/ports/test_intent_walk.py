@@ -4,7 +4,7 @@ Times are so large that the time which the calls themselves take decides nothing
 """
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from services.delivery.application.ports import (
     Prepared,
     Receipt,
     Status,
+    Unconfirmed,
 )
 from services.delivery.domain.intent import Channel, Intent, IntentId, Progress, State, Step
 from services.delivery.domain.transitions import after_status
@@ -26,8 +27,8 @@ from tests.contract.ports.intents import Intents, intents_over
 from tests.integration.delivery_world import intent
 from tests.integration.postgres import Database
 
-STEPS = 250
-FOLLOWER_WAIT = 3000.0
+STEPS = 300
+FOLLOWER_WAIT = 1000.0
 ATTEMPT = 2000.0
 JUMP = timedelta(seconds=1500)
 ROOM = dict.fromkeys(Channel, 1000)
@@ -42,9 +43,10 @@ class Walk:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.conversations = [self._uuid() for _ in range(16)]
+        self.conversations = [self._uuid() for _ in range(6)]
         self.answers = [self._uuid() for _ in range(16)]
         self.intents: list[Intent] = []
+        self.held = 0
 
     def _uuid(self) -> UUID:
         return UUID(int=self.random.getrandbits(128), version=4)
@@ -54,12 +56,13 @@ class Walk:
         kinds: list[tuple[Callable[[], Call], int]] = [
             (self._insert, 4),
             (self._claim, 6),
-            (self._change, 8),
+            (self._change, 6),
+            (self._hand_over, 6),
             (self._save, 2),
             (self._statuses, 3),
             (self._fence, 1),
-            (self._looks, 2),
-            (self._pass_time, 2),
+            (self._looks, 3),
+            (self._pass_time, 3),
         ]
         (kind,) = self.random.choices([k for k, _ in kinds], [weight for _, weight in kinds])
         return kind()
@@ -91,7 +94,25 @@ class Walk:
 
     def _change(self) -> Call:
         target = self._any()
-        to = Step(
+        to = self._step()
+        end = self.random.choice([None, AttemptEnd(self.random.randint(1, 3), "unknown", "why")])
+        notice = None
+        if target.channel is Channel.WEB_FORM:
+            notice = replace(
+                target, intent_id=IntentId(self._uuid()), send_seq=None, channel=Channel.EMAIL
+            )
+            self.intents.append(notice)
+        return _changed(target, to, end, notice)
+
+    def _hand_over(self) -> Call:
+        """Has a provider take a WhatsApp message, or take one back."""
+        state = self.random.choice([State.SENT, State.SENT, State.SENT, State.REJECTED])
+        to = Step(state, provider_id=f"q{self.random.getrandbits(64)}")
+        messages = [one for one in self.intents if one.channel is Channel.WHATSAPP]
+        return _changed(self.random.choice(messages or [intent()]), to)
+
+    def _step(self) -> Step:
+        return Step(
             self.random.choice(ENDS),
             wait=self.random.choice([timedelta(), timedelta(seconds=1000)]),
             resends=self.random.randint(0, 1),
@@ -100,19 +121,8 @@ class Walk:
             provider_thread_id=self.random.choice(["", "thread"]),
             provider_status=self.random.choice(["", *STATUSES]),
             error=self.random.choice(["", "trouble"]),
+            fetched=self.random.random() < 0.1,
         )
-        end = self.random.choice([None, AttemptEnd(self.random.randint(1, 3), "unknown", "why")])
-        notice = None
-        if target.channel is Channel.WEB_FORM:
-            notice = replace(
-                target, intent_id=IntentId(self._uuid()), send_seq=None, channel=Channel.EMAIL
-            )
-            self.intents.append(notice)
-
-        def decide(progress: Progress) -> Step | None:
-            return to if progress.attempt else None
-
-        return lambda of: of.store.change(target.intent_id, decide, end=end, notice=notice)
 
     def _save(self) -> Call:
         attempt = Attempt(self._any(), self.random.randint(1, 2), ATTEMPT)
@@ -153,6 +163,8 @@ class Walk:
         async def call(of: Intents) -> Any:
             return (
                 _doubts(await of.store.doubts(1000, 1000)),
+                self._met(_unconfirmed(await of.store.unconfirmed(1000, 1000))),
+                [sorted(await of.store.overdue(channel, 3000, 1000)) for channel in Channel],
                 await of.store.orphans(None),
                 await of.store.orphans("delivery-1"),
                 await of.store.known_elsewhere(Channel.EMAIL, ids),
@@ -160,6 +172,10 @@ class Walk:
             )
 
         return call
+
+    def _met(self, held: list[Any]) -> list[Any]:
+        self.held += len(held)
+        return held
 
     def _pass_time(self) -> Call:
         return lambda of: of.rows.pass_time(JUMP)
@@ -187,8 +203,12 @@ async def test_memory_answers_what_postgres_answers(database: Database, seed: in
             assert left == await _all_of(postgres, one)
             moved |= {left[0].state} if left else set()
         assert await memory.rows.facts() == await postgres.rows.facts()
+        corrections = await memory.rows.corrections()
+        assert corrections == await postgres.rows.corrections()
     # A walk that goes nowhere would prove nothing.
     assert len(moved) >= 5
+    assert corrections
+    assert walk.held
 
 
 async def _all_of(of: Intents, one: Intent) -> tuple[Progress, list[Any], str | None] | None:
@@ -202,6 +222,20 @@ async def _all_of(of: Intents, one: Intent) -> tuple[Progress, list[Any], str | 
     )
     attempts = await of.rows.attempts(one.intent_id)
     return progress, attempts, await of.rows.error(one.intent_id)
+
+
+def _changed(
+    target: Intent, to: Step, end: AttemptEnd | None = None, notice: Intent | None = None
+) -> Call:
+    def decide(progress: Progress) -> Step | None:
+        if not progress.attempt:
+            return None
+        if progress.state.final and to.state.final and to.state is not progress.state:
+            # What is final changes in one way only: it is taken back.
+            return replace(to, state=State.REJECTED)
+        return to
+
+    return lambda of: of.store.change(target.intent_id, decide, end=end, notice=notice)
 
 
 def _decide(progress: Progress, found: Status) -> Step | None:
@@ -218,6 +252,11 @@ def _claimed(attempts: tuple[Attempt, ...]) -> list[Attempt]:
 
 def _sorted(receipts: tuple[Receipt, ...] | list[Receipt]) -> list[Receipt]:
     return sorted(receipts, key=lambda receipt: receipt.row_id)
+
+
+def _unconfirmed(found: Sequence[Unconfirmed]) -> list[tuple[Intent, str, IntentId]]:
+    by_id = sorted(found, key=lambda one: one.intent.intent_id)
+    return [(one.intent, one.provider_id or "", one.follower_id) for one in by_id]
 
 
 def _doubts(doubts: Any) -> list[tuple[Intent, str, str]]:

@@ -60,14 +60,13 @@ async def test_a_claim_stands_if_only_its_answer_is_lost(moment: str, state: Sta
 
 @pytest.mark.parametrize(("moment", "rows_made"), [("request", 0), ("response", 1)])
 async def test_a_message_stands_if_only_its_answer_is_lost(moment: str, rows_made: int) -> None:
-    opened: list[Row] = []
-    rows = InboxInMemory(Clock(), random.Random(1), opened.append)
+    rows = InboxInMemory(Clock(), random.Random(1))
     hints: list[Row] = []
     io = Away(f"intake.inbox.accept {moment}")
     with pytest.raises(asyncpg.ConnectionDoesNotExistError):
         await MemoryInbox(rows, io, hints.extend).accept(message("m"))
     # The row is driven even if no hint names it.
-    assert (len(rows.rows), len(opened), hints) == (rows_made, rows_made, [])
+    assert (len(rows.rows), len(rows.ledger.unsettled), hints) == (rows_made, rows_made, [])
     again = await MemoryInbox(rows, Away(), hints.extend).accept(message("m"))
     assert (again.is_new, again.inbox_seq, len(hints)) == (not rows_made, 1, 1 - rows_made)
 

@@ -19,6 +19,7 @@ from services.delivery.domain.outcomes import (
     Outcome,
     Rejected,
     Seen,
+    Shown,
     Unknown,
     Unseen,
 )
@@ -197,6 +198,54 @@ def test_callbacks_come_as_planned_and_one_that_is_not_heard_is_gone() -> None:
     assert it.far.unheard == 1
 
 
+def test_a_message_goes_on_whether_or_not_its_callbacks_arrive() -> None:
+    async def story(it: Setting) -> list[tuple[float, object]]:
+        await it.send()
+        shown: list[tuple[float, object]] = []
+        for _ in range(4):
+            shown.append((it.loop.time(), await it.provider.status("twilio-1")))
+            await asyncio.sleep(2)
+        return shown
+
+    # The callback of what came first travels longer than the next one.
+    calls = (
+        Call("sent", 3), Call("delivered", 1, lost=True), Call("failed", 5, "63024", lost=True)
+    )  # fmt: skip
+    shown, it = play(Channel.WHATSAPP, Scheduled(calls=calls), story)
+    assert shown == [
+        (0, Shown("queued")),
+        (2, Shown("delivered")),
+        (4, Shown("delivered")),
+        (6, Shown("failed", "63024")),
+    ]
+    assert it.heard == [(3, "twilio-1", "sent")]
+
+
+def test_a_message_that_never_came_has_no_status() -> None:
+    async def story(it: Setting) -> object:
+        await it.send()
+        return await it.provider.status("twilio-2")
+
+    assert play(Channel.WHATSAPP, Scheduled(), story)[0] == Dark("twilio_404")
+
+
+@pytest.mark.parametrize("channel", [Channel.EMAIL, Channel.WHATSAPP])
+def test_a_provider_that_is_dark_or_not_to_be_read_answers_nothing(channel: Channel) -> None:
+    async def story(it: Setting) -> list[object]:
+        await it.send()
+        told: list[object] = []
+        for dark, unreadable in ((False, False), (True, False), (False, True)):
+            it.far.dark, it.plan.witness_is_dark = dark, unreadable
+            told += [await it.provider.answers(), type(await it.provider.status(named)).__name__]
+        return told
+
+    named = f"{'gmail' if channel is Channel.EMAIL else 'twilio'}-1"
+    told, it = play(channel, Scheduled(), story)
+    assert told == [True, "Shown", False, "Dark", False, "Dark"]
+    # Neither is a request that could send.
+    assert len(it.far.requests) == 1
+
+
 def test_a_dark_provider_takes_nothing_and_shows_nothing_until_it_is_back() -> None:
     async def story(it: Setting) -> list[str]:
         it.far.dark = True
@@ -255,5 +304,5 @@ def test_moods_reach_every_action_and_the_dark_takes_nothing() -> None:
     assert {call.status for of_one in calls for call in of_one} == {
         "sent", "delivered", "read", "failed",
     }  # fmt: skip
-    assert any(len(of_one) < 2 for of_one in calls)
+    assert any(call.lost for of_one in calls for call in of_one)
     assert any(len(of_one) > 3 for of_one in calls)

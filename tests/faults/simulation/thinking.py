@@ -52,7 +52,7 @@ class SeededThinker:
         escalation = None
         if kind < 0.2:
             escalation = Escalation(EscalationReason.REFUND_REQUEST, Urgency.NORMAL)
-        long = turn.channel is Channel.WHATSAPP and kind > 0.7
+        long = turn.channel is Channel.WHATSAPP and kind > 0.85
         text = f"Answer to {turn.batch[-1].content}."
         return TurnAnswer(
             ticket_subject=turn.batch[0].content[:40],
