@@ -5,7 +5,7 @@ that a message of each channel crosses are written down here: a boundary that is
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tests.faults.simulation.boundary import Act, Crossing, Fault, Phase
@@ -19,6 +19,95 @@ MOST_OCCURRENCES = 3
 DOWN_SECONDS = 0.5
 # What the provider does with the first request; the rest goes well.
 BEHAVIOURS = (Action.TAKE, Action.TAKE_AND_LOSE, Action.LOSE, Action.REFUSE, Action.REJECT)
+
+
+# Crossed by a message of every channel.
+_ALWAYS = frozenset(
+    {
+        "agent.announcements.claim",
+        "agent.announcements.receive",
+        "agent.fences.claim",
+        "agent.heads.commit",
+        "agent.heads.due",
+        "agent.heads.lock",
+        "agent.heads.void_predecessor",
+        "agent.inbound.cursors",
+        "agent.inbound.receipts",
+        "agent.inbound.recent_receipts",
+        "agent.inbound.store",
+        "agent.outbox.claim",
+        "agent.outbox.fetch",
+        "agent.outbox.receive",
+        "agent.outcomes.sent",
+        "agent.snapshots.load",
+        "agent.snapshots.save",
+        "delivery.corrections.claim",
+        "delivery.intents.apply_statuses",
+        "delivery.intents.change",
+        "delivery.intents.claim",
+        "delivery.intents.doubts",
+        "delivery.intents.insert",
+        "delivery.intents.orphans",
+        "delivery.intents.receipts",
+        "delivery.intents.recent_receipts",
+        "delivery.intents.unconfirmed",
+        "gmail.history",
+        "gmail.watch",
+        "identity.resolve",
+        "intake.inbox.accept",
+        "intake.inbox.claim",
+        "intake.inbox.handle",
+        "intake.inbox.messages",
+        "intake.inbox.receive",
+        "intake.mail_cursors.advance",
+        "intake.mail_cursors.lease",
+        "intake.mail_cursors.release",
+        "publish.fte.channels.delivered",
+        "publish.fte.escalations",
+        "publish.fte.tickets.incoming",
+        "publish.fte.tickets.settled",
+    }
+)
+
+# What a message of each channel crosses; `names` finds the same, or the test fails.
+KNOWN: Mapping[Way, frozenset[str]] = {
+    Way.WHATSAPP: _ALWAYS
+    | frozenset(
+        {
+            "agent.heads.revive",
+            "agent.announcements.pull_forward",
+            "agent.outbox.pull_forward",
+            "delivery.intents.add_statuses",
+            "intake.inbox.accept_status",
+            "intake.inbox.pull_forward",
+            "intake.inbox.statuses",
+            "publish.fte.channels.status",
+            "publish.fte.channels.status.settled",
+            "publish.fte.channels.whatsapp.outbound",
+            "twilio.send",
+        }
+    ),
+    Way.MAIL: _ALWAYS
+    | frozenset(
+        {
+            "delivery.intents.save_preparation",
+            "gmail.get",
+            "gmail.prepare",
+            "gmail.send",
+            "intake.inbox.known",
+            "publish.fte.channels.email.outbound",
+        }
+    ),
+    Way.FORM: _ALWAYS
+    | frozenset(
+        {
+            "delivery.intents.save_preparation",
+            "gmail.prepare",
+            "gmail.send",
+            "publish.fte.channels.web_form.outbound",
+        }
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +153,9 @@ def plan_for(way: Way, behaviour: Action = Action.TAKE, replicas: int = 1) -> Pl
     )
 
 
-def points(way: Way) -> list[Point]:
+def points(way: Way, replicas: int = 1) -> list[Point]:
     """Returns the crossings of one message, in the order in which they come."""
-    world = World(plan_for(way)).run()
+    world = World(plan_for(way, replicas=replicas)).run()
     seen: dict[tuple[str, str], int] = {}
     found: list[Point] = []
     for _, process, name, phase, _ in world.io.history:

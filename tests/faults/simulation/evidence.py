@@ -49,6 +49,9 @@ def _unfinished(world: "World") -> Iterator[str]:
     for said in world.customers.said:
         if said.acknowledged and said.key not in known:
             yield f"{said.key} is not in the inbox"
+    for far in world.far.values():
+        if far.telling:
+            yield f"{far.name} has {far.telling} callbacks to make"
     for ledger in (
         world.inbox.ledger,
         world.agent.outbox,

@@ -78,7 +78,8 @@ Hear: TypeAlias = Callable[[Report], Coroutine[Any, Any, None]]
 class FarSide:
     """One provider as the world knows it: `requests` that began and messages `taken`, both in order.
 
-    `hear` gets each status callback; one that raises is not told again, and `unheard` counts it.
+    `hear` gets each status callback; one that raises is not told again, and `unheard` counts it. `telling` counts
+    callbacks on their way.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class FarSide:
         self.drafts: dict[str, UUID] = {}
         self.treated: dict[Action, int] = {}
         self.unheard = 0
+        self.telling = 0
         self._drafted = 0
         self._fates: dict[str, list[tuple[float, Call]]] = {}
 
@@ -135,6 +137,7 @@ class FarSide:
                 if call.lost:
                     continue
                 report = Report(taken.provider_id, call.status, intent.intent_id, call.error_code)
+                self.telling += 1
                 self.loop.later(call.seconds, lambda report=report: self._tell(report))  # type: ignore[misc]
         return taken
 
@@ -163,6 +166,7 @@ class FarSide:
             await self.hear(report)
         except (Unavailable, OSError):
             self.unheard += 1
+        self.telling -= 1
 
 
 class FarProvider:

@@ -67,6 +67,8 @@ POLL_SECONDS = 5.0
 SWEEP_SECONDS = 5.0
 # A world that is not at rest by then never will be.
 HORIZON_SECONDS = 45 * 60.0
+# Nothing may be open for so long: longer than an event is late or comes again.
+QUIET_SECONDS = 5.5
 # A supervisor starts again what died.
 RESTART_SECONDS = 3.0
 CALLBACK_TRIES = 5
@@ -186,10 +188,9 @@ class World:
             for desk in self.plan.desks:
                 tasks.create_task(self._at(desk.time, partial(people.work, self, desk)))
             tasks.create_task(self._at(self.plan.span, self._be_calm))
-        rest = self._quiet_seconds()
         # Doubles come late: nothing may be open for this long.
         quiet_since = self.loop.time()
-        while self.loop.time() - quiet_since < rest and self.loop.time() < HORIZON_SECONDS:
+        while self.loop.time() - quiet_since < QUIET_SECONDS and self.loop.time() < HORIZON_SECONDS:
             await asyncio.sleep(1.0)
             if open_work(self):
                 quiet_since = self.loop.time()
@@ -203,9 +204,6 @@ class World:
         self.calm = True
         for process in (self.intake_process, *self.agent_processes, *self.delivery_processes):
             process.wake()
-
-    def _quiet_seconds(self) -> float:
-        return 6.0 if self.plan.harshness else 2.0
 
     def _start_all(self) -> None:
         self.intake_process.start(self._run_intake)
