@@ -31,23 +31,37 @@ INSERT_INTENT = """
     RETURNING intent_id
 """
 
-# An intent may go when its predecessor is final. A WhatsApp predecessor must also have left Twilio, or Twilio,
-# asked, must have shown that it has it in its queue; an unknown one from below the fence holds nobody.
-_IN_ORDER = """
-    i.state = 'PENDING' AND i.next_attempt_time <= now() AND (
-        i.send_seq IS NULL OR i.send_seq = 1 OR EXISTS (
-            SELECT 1 FROM delivery.intents p
-            WHERE p.conversation_id = i.conversation_id AND p.channel = i.channel
-              AND p.send_seq = i.send_seq - 1
-              AND (p.state IN ('REJECTED', 'CANCELLED', 'PARKED', 'NEEDS_HUMAN')
-                   OR p.state = 'SENT' AND (
-                       p.channel <> 'whatsapp'
-                       OR p.provider_status IN ('sent', 'delivered', 'read')
-                       OR p.fetch_time IS NOT NULL)
-                   OR p.state = 'UNKNOWN' AND p.epoch < (
-                       SELECT f.min_epoch FROM delivery.fences f
-                       WHERE f.conversation_id = p.conversation_id))))
+# What was cancelled never was on its way, so order counts from the last row before it that was.
+_PREDECESSOR = """
+    SELECT q.intent_id FROM delivery.intents q
+    WHERE q.conversation_id = {follower}.conversation_id AND q.channel = {follower}.channel
+      AND q.send_seq < {follower}.send_seq AND q.state <> 'CANCELLED'
+    ORDER BY q.send_seq DESC LIMIT 1
 """
+
+# An intent may go when its predecessor is final and no number before it is missing. A WhatsApp predecessor must also
+# have left Twilio, or Twilio, asked, must have shown that it has it in its queue; an unknown one from below the
+# fence holds nobody.
+_IN_ORDER = f"""
+    i.state = 'PENDING' AND i.next_attempt_time <= now() AND (
+        i.send_seq IS NULL OR i.send_seq = 1
+        OR EXISTS (
+            SELECT 1 FROM delivery.intents n
+            WHERE n.conversation_id = i.conversation_id AND n.channel = i.channel
+              AND n.send_seq = i.send_seq - 1)
+        AND NOT EXISTS (
+            SELECT 1 FROM delivery.intents p
+            WHERE p.intent_id = ({_PREDECESSOR.format(follower="i")})
+              AND NOT (
+                  p.state IN ('REJECTED', 'PARKED', 'NEEDS_HUMAN')
+                  OR p.state = 'SENT' AND (
+                      p.channel <> 'whatsapp'
+                      OR coalesce(p.provider_status, '') IN ('sent', 'delivered', 'read')
+                      OR p.fetch_time IS NOT NULL)
+                  OR p.state = 'UNKNOWN' AND p.epoch < (
+                      SELECT f.min_epoch FROM delivery.fences f
+                      WHERE f.conversation_id = p.conversation_id))))
+"""  # noqa: S608 - the parts are constants of this module
 
 # $1 are channels, $2 the room in each.
 CANDIDATES = f"""
@@ -178,12 +192,11 @@ DOUBTS = """
 
 # $1 is the most rows, $2 the seconds until another process may ask for the same one, $3 how long a status may
 # take before it is asked for.
-UNCONFIRMED = """
+UNCONFIRMED = f"""
     WITH due AS MATERIALIZED (
         SELECT p.intent_id, f.intent_id AS follower_id
         FROM delivery.intents f
-        JOIN delivery.intents p ON p.conversation_id = f.conversation_id
-            AND p.channel = f.channel AND p.send_seq = f.send_seq - 1
+        JOIN delivery.intents p ON p.intent_id = ({_PREDECESSOR.format(follower="f")})
         WHERE f.channel = 'whatsapp' AND f.state = 'PENDING' AND p.state = 'SENT'
           AND coalesce(p.provider_status, '') NOT IN ('sent', 'delivered', 'read')
           AND p.fetch_time IS NULL AND p.final_time <= now() - make_interval(secs => $3)
@@ -193,7 +206,7 @@ UNCONFIRMED = """
     UPDATE delivery.intents i SET next_attempt_time = now() + make_interval(secs => $2)
     FROM due WHERE i.intent_id = due.intent_id
     RETURNING i.kind, i.content, i.provider_id, due.follower_id
-"""
+"""  # noqa: S608 - the parts are constants of this module
 
 # A provider takes a message back once: a second failure finds the row.
 ADD_CORRECTION = """

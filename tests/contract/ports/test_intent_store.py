@@ -207,6 +207,20 @@ async def test_raising_a_fence_counts_what_is_under_way_and_cancels_what_waits(
     assert raised.cancelled == (Receipt(late.intent_id, State.CANCELLED),)
 
 
+async def test_a_cancelled_part_lets_nobody_past_the_one_before_it(intents: Intents) -> None:
+    first = intent()
+    second = intent(send_seq=2, conversation=first.conversation_id)
+    await intents.add(first, second)
+    assert await intents.claim() == id_of(first)
+    raised = await intents.store.raise_fence(first.conversation_id, 1)
+    assert ([r.row_id for r in raised.cancelled], raised.in_flight) == ([second.intent_id], 1)
+    reply = intent(send_seq=3, conversation=first.conversation_id, epoch=1)
+    await intents.add(reply)
+    assert await intents.claimable() == set()
+    await intents.end(first, State.SENT)
+    assert await intents.claimable() == id_of(reply)
+
+
 async def test_a_doubt_below_the_fence_holds_nobody_and_is_never_resent(intents: Intents) -> None:
     first = intent()
     human = intent(send_seq=2, conversation=first.conversation_id, epoch=1)

@@ -182,7 +182,8 @@ def _parts(evidence: Evidence) -> Iterator[str]:
             yield f"lost: {name} is SENT and no provider took it"
         if count > 1 + part.resends:
             yield f"doubled: {name} was taken {count} times with {part.resends} resend(s)"
-        if part.intent_state == "CANCELLED" and count:
+        # One whose outcome was unknown when a person took over is not sent again: it may have been taken once.
+        if part.intent_state == "CANCELLED" and count > part.resends:
             yield f"doubled: {name} is CANCELLED and was taken"
         if part.intent_state == "REJECTED" and count and part.intent_id not in taken_back:
             yield f"told wrong: {name} is REJECTED and was taken"

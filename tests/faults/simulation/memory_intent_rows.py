@@ -276,17 +276,22 @@ class IntentsInMemory:
         return [pair for _, pair in found[:limit]]
 
     def _before(self, intent: Intent) -> IntentRow | None:
-        if intent.send_seq is None:
-            return None
-        return self._lanes.get((intent.conversation_id, intent.channel, intent.send_seq - 1))
+        """The last row before it that was not cancelled."""
+        for number in range((intent.send_seq or 1) - 1, 0, -1):
+            row = self._lanes.get((intent.conversation_id, intent.channel, number))
+            if row is not None and row.state is not State.CANCELLED:
+                return row
+        return None
 
     def _in_order(self, row: IntentRow) -> bool:
         intent = row.intent
         if intent.send_seq is None or intent.send_seq == 1:
             return True
+        if (intent.conversation_id, intent.channel, intent.send_seq - 1) not in self._lanes:
+            return False
         before = self._before(intent)
         if before is None:
-            return False
+            return True
         if before.state is State.SENT:
             return before.is_confirmed
         if before.state is State.UNKNOWN:

@@ -78,6 +78,7 @@ class Plan:
     fault_rate: float = 0.0
     scripted: Mapping[Crossing, Fault] | None = None
     never_resend: bool = False
+    late_witness_seconds: float = 10.0
     replicas: int = 2
     span: float = SPAN_SECONDS
     latency: bool = True
@@ -100,6 +101,8 @@ def plan_of(seed: int) -> Plan:
         desks=desks,
         fault_rate=draw.choice((0.0, 0.004, 0.01)),
         never_resend=draw.random() < 0.3,
+        # Within the windows, or so late that a resend is allowed and may be a second copy.
+        late_witness_seconds=draw.choice((10.0, 10.0, 10.0, 90.0)),
         replicas=draw.choice((1, 1, 2)),
     )
 

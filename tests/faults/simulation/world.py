@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -72,8 +73,7 @@ QUIET_SECONDS = 5.5
 # A supervisor starts again what died.
 RESTART_SECONDS = 3.0
 CALLBACK_TRIES = 5
-# Witnesses show a message late, but within the window in which a resend is not yet allowed.
-CHANCES = Chances(witness_late_seconds=10.0, callback_seconds=8.0, retry_after_seconds=10.0)
+CHANCES = Chances(callback_seconds=8.0, retry_after_seconds=10.0)
 _CALM = Latency(none=1.0)
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -259,4 +259,5 @@ class World:
     def _treatments(self, channel: Channel) -> TreatmentPlan:
         if not self.plan.harshness:
             return Scheduled([Treatment(Action(outcome)) for outcome in self.plan.outcomes])
-        return Moody(seeded(f"{self.name}/{channel}"), CHANCES)
+        chances = replace(CHANCES, witness_late_seconds=self.plan.late_witness_seconds)
+        return Moody(seeded(f"{self.name}/{channel}"), chances)
