@@ -10,9 +10,11 @@ import grpc
 
 from chassis.errors import Unavailable
 from chassis.interceptors import violations_of
+from chassis.ledger import Ledger
+from chassis.ledger_rows import PostgresLedgerRows
 from fte.agent.v1 import agent_service_pb2 as wire
 from fte.agent.v1 import agent_service_pb2_grpc
-from services.delivery.adapters.corrections import correction_ledger
+from services.delivery.adapters.corrections import CORRECTIONS, correction_ledger
 from services.delivery.domain.intent import Channel, State
 from tests.integration.delivery_world import World, intent, world
 from tests.integration.postgres import Database
@@ -50,7 +52,7 @@ async def _driving(w: World, agent: Agent) -> AsyncIterator[None]:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        driving = asyncio.create_task(correction_ledger(w.pool, channel).run())
+        driving = asyncio.create_task(_ledger(w, channel).run())
         try:
             yield
         finally:
@@ -87,3 +89,8 @@ async def test_a_second_late_failure_changes_nothing(database: Database) -> None
         assert await w.pool.fetchval("SELECT count(*) FROM delivery.corrections") == 1
         assert agent.calls == 1
         assert await w.state(message) is State.REJECTED
+
+
+def _ledger(w: World, channel: grpc.aio.Channel) -> Ledger:
+    rows = PostgresLedgerRows(w.pool, CORRECTIONS)
+    return correction_ledger(rows, agent_service_pb2_grpc.AgentServiceStub(channel))
