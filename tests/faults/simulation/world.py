@@ -98,9 +98,7 @@ class World:
         self.inbox = InboxInMemory(self.now, seeded(f"{self.name}/inbox"))
         self.agent = AgentInMemory(self.now, self.new_id, seeded(f"{self.name}/agent"))
         self.intents = IntentsInMemory(self.now, seeded(f"{self.name}/intents"))
-        self.mailbox = MailboxInMemory()
-        # Read before the world began: the first look ever answers nothing that was there before it.
-        self.mail_cursor = CursorRow(history_id=self.mailbox.newest_id)
+        self.mailbox, self.mail_cursor = MailboxInMemory(), CursorRow()
         self.customers = Customers(self)
         self.far = {
             channel: FarSide(channel, self.loop, self._treatments(channel), self._heard)
