@@ -286,11 +286,13 @@ class World:
 
 
 @asynccontextmanager
-async def world(database: Database, policy: Policy | None = None) -> AsyncIterator[World]:
+async def world(
+    database: Database, policy: Policy | None = None, follower_wait_seconds: float = 30.0
+) -> AsyncIterator[World]:
     pool = await open_pool(database.url("fte_delivery"), 4, application="test")
     made = World(
         pool,
-        PostgresIntentStore(pool, 30.0),
+        PostgresIntentStore(pool, follower_wait_seconds),
         {
             Channel.EMAIL: Far("gmail", needs_preparation=True),
             Channel.WHATSAPP: Far("twilio"),

@@ -129,6 +129,14 @@ async def test_what_is_taken_back_is_to_be_told_once(intents: Intents) -> None:
     assert await intents.state(message) is State.REJECTED
 
 
+async def test_what_is_taken_back_twice_is_told_once(intents: Intents) -> None:
+    message = await sent(intents)
+    for state in (State.REJECTED, State.UNKNOWN, State.SENT, State.REJECTED):
+        await intents.end(message, state)
+        assert await intents.state(message) is state
+    assert await intents.rows.corrections() == [(message.intent_id, "rejected")]
+
+
 async def test_only_what_was_sent_is_taken_back(intents: Intents) -> None:
     rejected, doubtful = await attempting(intents), await attempting(intents)
     await intents.end(rejected, State.REJECTED)

@@ -1,9 +1,9 @@
 """A delivery of a world: the real sending, reconciling and taking over, wired as the service wires them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chassis.gathering import Gathering
@@ -108,7 +108,7 @@ class DeliveryProcess:
         await self._send.run()
 
 
-def _rows(gathering: Gathering[UUID]) -> Callable[[bytes], Awaitable[None]]:
+def _rows(gathering: Gathering[UUID]) -> Callable[[bytes], Coroutine[Any, Any, None]]:
     async def handle(event: bytes) -> None:
         driven = receipts_pb2.RowsDriven.FromString(event)
         gathering.put(UUID(row.row_id) for row in driven.rows)
