@@ -160,7 +160,7 @@ class PostgresIntentStore:
         return [
             Unconfirmed(
                 mapping.stored_intent(row["content"], row["kind"]),
-                row["provider_id"],
+                row["provider_id"] or "",
                 IntentId(row["follower_id"]),
             )
             for row in rows

@@ -39,16 +39,20 @@ _PREDECESSOR = """
     ORDER BY q.send_seq DESC LIMIT 1
 """
 
+_NUMBER_BEFORE = """
+    EXISTS (
+        SELECT 1 FROM delivery.intents n
+        WHERE n.conversation_id = {follower}.conversation_id AND n.channel = {follower}.channel
+          AND n.send_seq = {follower}.send_seq - 1)
+"""
+
 # An intent may go when its predecessor is final and no number before it is missing. A WhatsApp predecessor must also
 # have left Twilio, or Twilio, asked, must have shown that it has it in its queue; an unknown one from below the
 # fence holds nobody.
 _IN_ORDER = f"""
     i.state = 'PENDING' AND i.next_attempt_time <= now() AND (
         i.send_seq IS NULL OR i.send_seq = 1
-        OR EXISTS (
-            SELECT 1 FROM delivery.intents n
-            WHERE n.conversation_id = i.conversation_id AND n.channel = i.channel
-              AND n.send_seq = i.send_seq - 1)
+        OR {_NUMBER_BEFORE.format(follower="i")}
         AND NOT EXISTS (
             SELECT 1 FROM delivery.intents p
             WHERE p.intent_id = ({_PREDECESSOR.format(follower="i")})
@@ -198,6 +202,7 @@ UNCONFIRMED = f"""
         FROM delivery.intents f
         JOIN delivery.intents p ON p.intent_id = ({_PREDECESSOR.format(follower="f")})
         WHERE f.channel = 'whatsapp' AND f.state = 'PENDING' AND p.state = 'SENT'
+          AND {_NUMBER_BEFORE.format(follower="f")}
           AND coalesce(p.provider_status, '') NOT IN ('sent', 'delivered', 'read')
           AND p.fetch_time IS NULL AND p.final_time <= now() - make_interval(secs => $3)
           AND p.next_attempt_time <= now()

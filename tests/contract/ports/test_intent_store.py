@@ -211,7 +211,7 @@ async def test_a_cancelled_part_lets_nobody_past_the_one_before_it(intents: Inte
     first = intent()
     second = intent(send_seq=2, conversation=first.conversation_id)
     await intents.add(first, second)
-    assert await intents.claim() == id_of(first)
+    assert await intents.claimable() == id_of(first)
     raised = await intents.store.raise_fence(first.conversation_id, 1)
     assert ([r.row_id for r in raised.cancelled], raised.in_flight) == ([second.intent_id], 1)
     reply = intent(send_seq=3, conversation=first.conversation_id, epoch=1)

@@ -276,18 +276,24 @@ class IntentsInMemory:
         return [pair for _, pair in found[:limit]]
 
     def _before(self, intent: Intent) -> IntentRow | None:
-        """The last row before it that was not cancelled."""
+        """The last row before it that was not cancelled; none while the number before it is missing."""
+        if not self._has_number_before(intent):
+            return None
         for number in range((intent.send_seq or 1) - 1, 0, -1):
             row = self._lanes.get((intent.conversation_id, intent.channel, number))
             if row is not None and row.state is not State.CANCELLED:
                 return row
         return None
 
+    def _has_number_before(self, intent: Intent) -> bool:
+        number = (intent.send_seq or 1) - 1
+        return (intent.conversation_id, intent.channel, number) in self._lanes
+
     def _in_order(self, row: IntentRow) -> bool:
         intent = row.intent
         if intent.send_seq is None or intent.send_seq == 1:
             return True
-        if (intent.conversation_id, intent.channel, intent.send_seq - 1) not in self._lanes:
+        if not self._has_number_before(intent):
             return False
         before = self._before(intent)
         if before is None:
