@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install runtime run test check format lint types imports protos generate generated unit gate contract \
-        integration e2e lock clean
+        integration faults mutants e2e campaign lock clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ runtime: install ## Finds or makes the Dapr runtime, which the tests with real s
 run: install ## Starts everything and plays the demonstration; ONCE=1 ends after it
 	@exec $(BIN)/fte up $(if $(ONCE),--once,--demo)
 
-test: install runtime check unit gate contract integration e2e ## Runs all checks and all tests
+test: install runtime check unit gate contract integration faults mutants-third e2e ## Runs all checks and all tests
 
 check: format lint types imports protos generated ## Runs the checks that need no process
 
@@ -80,6 +80,19 @@ contract: install ## Runs the contract tests
 
 integration: install ## Runs the tests of adapters against their real partners
 	$(BIN)/pytest tests/integration
+
+faults: install ## Runs seeded worlds, every crash point, stopped runners and two copies of an actor
+	$(BIN)/pytest tests/faults
+
+mutants: install ## Plants every known bug, one after the other, and requires that each is caught
+	$(BIN)/python -m tests.faults.mutants
+
+.PHONY: mutants-third
+mutants-third: install
+	$(BIN)/python -m tests.faults.mutants --third 1
+
+campaign: install runtime ## Runs the long proof, about 80 minutes, and writes docs/reports/
+	$(BIN)/python -m tests.faults.campaign
 
 e2e: install ## Runs the stories on a whole stack of its own
 	$(BIN)/pytest tests/e2e

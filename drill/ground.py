@@ -147,12 +147,8 @@ async def describe(environment: Environment, ground: Ground) -> dict[str, Any]:
         await connection.close()
     runtime = installed_runtime(os.environ)
     return {
-        "commit": _commit(),
-        "machine": {
-            "cores": psutil.cpu_count(),
-            "memory_gib": round(psutil.virtual_memory().total / _GIBIBYTE),
-            "system": f"{platform.system()} {platform.machine()}",
-        },
+        "commit": commit(),
+        "machine": machine(),
         "versions": {
             "python": platform.python_version(),
             "postgres": str(postgres),
@@ -163,7 +159,16 @@ async def describe(environment: Environment, ground: Ground) -> dict[str, Any]:
     }
 
 
-def _commit() -> str:
+def machine() -> dict[str, Any]:
+    """Returns what the machine is."""
+    return {
+        "cores": psutil.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / _GIBIBYTE),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def commit() -> str:
     """Returns the commit of the code, marked if it was changed since, or "unknown" without git."""
     try:
         commit = _git("rev-parse", "--short=12", "HEAD")
