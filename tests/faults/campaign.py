@@ -27,7 +27,7 @@ from tests.faults.simulation.plan import Way
 ROOT = Path(__file__).resolve().parents[2]
 REPORTS = ROOT / "docs" / "reports"
 WORLDS = 100_000
-DRILL = {"seed": 20261124, "minutes": 50, "rate": 7.5, "kills": 2000}
+DRILL = {"seed": 20261124, "minutes": 45, "rate": 7.6, "kills": 2000}
 CORES = os.cpu_count() or 1
 
 
