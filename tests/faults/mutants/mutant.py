@@ -15,20 +15,9 @@ class Seeds:
 
     def command(self) -> tuple[str, ...]:
         """Returns what the interpreter is started with; it exits 1 and prints `seed N: <violation>`."""
-        count = str(self.count)
         # One process, because two mutants run at once, and a seed is all that is wanted of a failure.
-        return (
-            "-m",
-            SIMULATION,
-            "--seeds",
-            count,
-            "--start",
-            "0",
-            "--first",
-            "--quick",
-            "--jobs",
-            "1",
-        )
+        asked = f"--seeds {self.count} --start 0 --first --quick --jobs 1"
+        return ("-m", SIMULATION, *asked.split())
 
 
 @dataclass(frozen=True, slots=True)
