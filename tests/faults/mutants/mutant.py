@@ -13,10 +13,9 @@ class Seeds:
 
     count: int = 1000
 
-    def command(self) -> tuple[str, ...]:
+    def command(self, jobs: int = 1) -> tuple[str, ...]:
         """Returns what the interpreter is started with; it exits 1 and prints `seed N: <violation>`."""
-        # One process, because two mutants run at once, and a seed is all that is wanted of a failure.
-        asked = f"--seeds {self.count} --start 0 --first --quick --jobs 1"
+        asked = f"--seeds {self.count} --start 0 --first --quick --jobs {jobs}"
         return ("-m", SIMULATION, *asked.split())
 
 
