@@ -1,12 +1,12 @@
 """IntakeService: hands out the content of accepted rows; validation and errors are the interceptor's."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 from uuid import UUID
 
 import grpc
 
 from fte.intake.v1 import intake_service_pb2, intake_service_pb2_grpc
-from services.intake.adapters.inbox import InboxReader
 
 FULL_NAME = intake_service_pb2.DESCRIPTOR.services_by_name["IntakeService"].full_name
 _PAGE = 32
@@ -15,10 +15,25 @@ _LONGEST_PAGE = 64
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
+class Reader(Protocol):
+    """Where accepted rows are; raises an error of the database when it is away."""
+
+    async def messages(
+        self, cursors: Sequence[tuple[UUID, int]], page_size: int
+    ) -> tuple[list[intake_service_pb2.InboundMessage], bool]:
+        """Returns the next messages of each handle in order, and whether there are more behind them."""
+
+    async def statuses(self, row_ids: Sequence[UUID]) -> list[intake_service_pb2.ProviderStatus]:
+        """Returns the statuses that exist."""
+
+    async def channel_configs(self) -> list[intake_service_pb2.ChannelConfig]:
+        """Returns every channel's switch and limits."""
+
+
 class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
     """Serves the stored messages, statuses and channel settings."""
 
-    def __init__(self, reader: InboxReader) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
     def register(self, server: grpc.aio.Server) -> None:

@@ -81,7 +81,7 @@ async def test_a_turn_that_was_begun_again_is_void_and_leaves_nothing(agent: Age
 async def test_each_part_of_the_fence_counts(agent: AgentStores, part: str) -> None:
     await agent.store(message("hello there", 1))
     turn = await agent.begin()
-    moved = replace(fence(turn), **{part: getattr(turn, part) + 1})  # type: ignore[arg-type]
+    moved = replace(fence(turn), **{part: getattr(turn, part) + 1})
     assert await agent.turns.commit_answer(moved, answer(), None, limits) is None
     assert (await agent.held()).outbox == []
 

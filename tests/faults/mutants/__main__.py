@@ -68,7 +68,8 @@ def _control(chosen: Sequence[Mutant], free: "queue.SimpleQueue[str]") -> bool:
     )
     seeds = {m.caught_by for m in chosen if isinstance(m.caught_by, Seeds)}
     commands = [("-m", "pytest", "-q", "--tb=short", *tests)] if tests else []
-    commands += [each.command() for each in sorted(seeds, key=lambda each: each.count)]
+    # Nothing else runs meanwhile.
+    commands += [each.command(AT_ONCE) for each in sorted(seeds, key=lambda each: each.count)]
     server = free.get()
     try:
         for command in commands:

@@ -13,9 +13,10 @@ class Seeds:
 
     count: int = 1000
 
-    def command(self) -> tuple[str, ...]:
+    def command(self, jobs: int = 1) -> tuple[str, ...]:
         """Returns what the interpreter is started with; it exits 1 and prints `seed N: <violation>`."""
-        return ("-m", SIMULATION, "--seeds", str(self.count), "--first")
+        asked = f"--seeds {self.count} --start 0 --first --quick --jobs {jobs}"
+        return ("-m", SIMULATION, *asked.split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,12 +67,13 @@ class PartEnd:
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """One request that a provider took: when it began, in which order, for which intent."""
+    """One request that a provider took: when it began, in which order, for which intent, from when it is shown."""
 
     intent_id: str
     begin_time: float
     place: int
     failed_later: bool = False
+    visible_time: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that a verdict rests on."""
+    """All that a verdict rests on.
+
+    `windows` are the seconds for which an unknown outcome waits for its witness, by channel; without a channel's
+    window its resends are not judged. With `never_resend` none is allowed.
+    """
 
     said: Sequence[SaidRow]
     inbox: Sequence[InboxEnd]
@@ -96,6 +101,8 @@ class Evidence:
     handed: Sequence[Handed]
     held: Sequence[Held] = ()
     dead_letters: Mapping[str, int] = field(default_factory=dict)
+    windows: Mapping[str, float] = field(default_factory=dict)
+    never_resend: bool = False
     unfinished: Sequence[str] = ()
     complaints: Sequence[str] = ()
 
@@ -108,6 +115,7 @@ def judge(evidence: Evidence) -> list[str]:
         *_lost(evidence),
         *_turns(evidence),
         *_parts(evidence),
+        *_resends(evidence),
         *_order(evidence),
         *_ownership(evidence),
     ]
@@ -189,6 +197,28 @@ def _parts(evidence: Evidence) -> Iterator[str]:
             yield f"told wrong: {name} is REJECTED and was taken"
         if part.intent_state in PERSONS_WORK and not part.escalated:
             yield f"silent: {name} is {part.intent_state} and nobody is told"
+
+
+def _resends(evidence: Evidence) -> Iterator[str]:
+    """A second copy is excused only where the witness could not show the first one in time."""
+    taken: dict[str, list[Handed]] = defaultdict(list)
+    for handed in evidence.handed:
+        taken[handed.intent_id].append(handed)
+    for part in evidence.parts:
+        copies = taken[part.intent_id]
+        if part.resends and evidence.never_resend:
+            yield f"doubled: {part.intent_id} was sent again, which is switched off"
+        window = evidence.windows.get(part.lane.rpartition("/")[2])
+        if len(copies) < 2 or window is None:
+            continue
+        # A stopped process brings its request some seconds late; a third of the window leaves room for that.
+        began = min(handed.begin_time for handed in copies)
+        shown = min(handed.visible_time for handed in copies)
+        if shown < began + window / 3:
+            yield (
+                f"doubled: {part.intent_id} was sent again, its first request began at {began:.3f}, "
+                f"the provider showed a copy from {shown:.3f} on"
+            )
 
 
 def _order(evidence: Evidence) -> Iterator[str]:

@@ -9,9 +9,9 @@ from tests.faults.simulation.trial import Counts, attempt
 CHUNK = 20
 
 
-def crowd(seeds: range, jobs: int) -> Iterator[tuple[Counts, list[int]]]:
-    """Runs the worlds of many seeds; yields the counts of some of them at a time, and which of those failed."""
-    chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
+def crowd(seeds: range, jobs: int, chunk: int = CHUNK) -> Iterator[tuple[Counts, list[int]]]:
+    """Runs the worlds of many seeds; yields the counts of `chunk` of them at a time, and which of those failed."""
+    chunks = [seeds[at : at + chunk] for at in range(0, len(seeds), chunk)]
     if jobs == 1:
         yield from map(some, chunks)
         return

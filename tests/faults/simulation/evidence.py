@@ -15,6 +15,7 @@ from tests.faults.simulation.checker import (
     PartEnd,
     SaidRow,
 )
+from tests.faults.simulation.delivery_process import WINDOWS
 from tests.faults.simulation.memory_agent_tables import HeadKey
 from tests.faults.simulation.providers import FarSide, Taken
 
@@ -39,6 +40,8 @@ def gather(world: "World") -> Evidence:
         handed=list(_handed(world)),
         held=world.held,
         dead_letters=_dead_letters(world),
+        windows={channel.value: seconds.total_seconds() for channel, seconds in WINDOWS.items()},
+        never_resend=world.plan.never_resend,
         unfinished=[f"open: {what}" for what in _unfinished(world)],
         complaints=[*world.loop.complaints, *_crashes(world)],
     )
@@ -116,7 +119,8 @@ def _handed(world: "World") -> Iterator[Handed]:
                 continue  # The notice of a web answer keeps no order and is nobody's answer.
             # The newest request that began before the provider took it.
             begin = max((t for t in begins[taken.intent_id] if t <= taken.time), default=taken.time)
-            yield Handed(str(taken.intent_id), begin, place, _failed(far, taken))
+            failed = _failed(far, taken)
+            yield Handed(str(taken.intent_id), begin, place, failed, taken.visible)
 
 
 def _failed(far: FarSide, taken: Taken) -> bool:

@@ -137,6 +137,10 @@ class MemoryInboxReader:
             if row.kind == "status"
         ]
 
+    async def channel_configs(self) -> list[intake_service_pb2.ChannelConfig]:
+        """Returns none: nobody in a world asks for them."""
+        return []
+
 
 def _accepted(row: InboxRow, *, is_new: bool) -> Accepted:
     return Accepted(row.inbox_id, is_new, row.accept_time, row.inbox_seq)

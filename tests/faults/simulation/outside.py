@@ -2,10 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID, uuid5
 
 from chassis.errors import ServiceError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.faults.simulation.intake_process import IntakeProcess
     from tests.faults.simulation.world import World
 
+# Brings a message to its channel once.
+Bring: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 _PEOPLE = UUID("0d3f9c52-3c1f-5a7e-8a58-6d3c0a1b2c3d")
 # A channel that got no 2xx brings the same again, so often and after such a wait.
 TRIES = 40
@@ -71,7 +73,7 @@ class Customers:
             for seconds in say.repeats:
                 tasks.create_task(_later(seconds, bring))
 
-    def _whatsapp(self, say: Say, number: int, text: str) -> Callable[[], Awaitable[None]]:
+    def _whatsapp(self, say: Say, number: int, text: str) -> Bring:
         said = self._note(Said(f"SM{number:06d}", say, text))
         fields = {
             "MessageSid": said.key,
@@ -82,7 +84,7 @@ class Customers:
         }
         return lambda: self._insist(said, lambda intake: intake.whatsapp(fields))
 
-    def _form(self, say: Say, number: int, text: str) -> Callable[[], Awaitable[None]]:
+    def _form(self, say: Say, number: int, text: str) -> Bring:
         key = f"key-{number}"
         ticket_id = TicketLinks("https://support.example.com", "s").ticket_id(key)
         said = self._note(Said(str(ticket_id), say, text))
@@ -99,7 +101,7 @@ class Customers:
 
         return lambda: self._insist(said, submit)
 
-    def _mail(self, say: Say, number: int, text: str) -> Callable[[], Awaitable[None]]:
+    def _mail(self, say: Say, number: int, text: str) -> Bring:
         address = address_of(say.person)
         lines = (
             "Authentication-Results: mx.google.com; dmarc=pass (p=NONE) header.from=example.com",
@@ -143,7 +145,7 @@ class Customers:
             return
 
 
-async def _later(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+async def _later(seconds: float, work: Bring) -> None:
     await asyncio.sleep(seconds)
     await work()
 

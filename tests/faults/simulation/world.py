@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -110,8 +111,11 @@ class World:
             for channel in (Channel.EMAIL, Channel.WHATSAPP)
         }
         self.sidecar = WorldSidecar(self)
-        self.intake_stub, self.agent_stub = IntakeStub(self), AgentStub(self)
-        self.delivery_stub, self.identity_stub = DeliveryStub(self), IdentityStub(self)
+        # They stand for gRPC's generated stubs, of whose types nothing else is.
+        self.intake_stub: Any = IntakeStub(self)
+        self.agent_stub: Any = AgentStub(self)
+        self.delivery_stub: Any = DeliveryStub(self)
+        self.identity_stub: Any = IdentityStub(self)
         self.split_until = 0.0
         self.intake_process = Process("intake-0", self._down)
         self.agent_processes = [Process(f"agent-{n}", self._down) for n in range(plan.replicas)]

@@ -1,0 +1,38 @@
+"""The checker excuses a second copy only where the witness was too late for the first one."""
+
+import pytest
+
+from tests.faults.simulation.checker import Evidence, Handed, PartEnd, judge
+
+WINDOW = 30.0
+_REPLY = PartEnd(
+    intent_id="i", turn_id="", kind="human_reply", lane="c/whatsapp", number=1, epoch=1, customer="p",
+    ledger_state="settled", intent_state="SENT", resends=1, escalated=False,
+)  # fmt: skip
+
+
+def verdict(shown: float, *, never_resend: bool = False) -> list[str]:
+    """Judges a message that was sent at 5 s and again at 50 s, and whose first copy was shown from a time on."""
+    first = Handed("i", 5.0, 0, visible_time=shown)
+    second = Handed("i", 50.0, 1, visible_time=50.0)
+    return judge(
+        Evidence(
+            (), (), (), [_REPLY], [first, second],
+            windows={"whatsapp": WINDOW}, never_resend=never_resend,
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("shown", [5.0, 14.9])
+def test_a_copy_beside_a_witness_that_showed_the_first_is_a_double(shown: float) -> None:
+    (problem,) = verdict(shown)
+    assert problem.startswith("doubled: i was sent again, its first request began at 5.000")
+
+
+@pytest.mark.parametrize("shown", [15.0, 49.0, 95.0])
+def test_a_copy_that_no_witness_could_prevent_is_excused(shown: float) -> None:
+    assert verdict(shown) == []
+
+
+def test_no_copy_is_excused_where_resends_are_switched_off() -> None:
+    assert verdict(95.0, never_resend=True) == ["doubled: i was sent again, which is switched off"]
