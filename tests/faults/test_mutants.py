@@ -57,6 +57,18 @@ def test_a_text_that_is_not_there_once_is_no_place_for_a_bug(text: str) -> None:
         (TESTED, None, "", (State.BROKEN, "not done within 300 s")),
         (SEEDED, 0, "1000 seeds", (State.SURVIVED, "nothing failed")),
         (SEEDED, 1, "…\nseed 17: a message was lost\n", (State.CAUGHT, "seed 17")),
+        (
+            SEEDED,
+            1,
+            "seed 3: world broke: NameError: name 'x' is not defined\n",
+            (State.BROKEN, "seed 3: world broke: NameError: name 'x' is not defined"),
+        ),
+        (
+            SEEDED,
+            1,
+            "seed 4: agent-0 crashed: TypeError('x')\n",
+            (State.BROKEN, "seed 4: agent-0 crashed: TypeError('x')"),
+        ),
         (SEEDED, 1, "Traceback", (State.BROKEN, "no violation was printed")),
     ],
 )

@@ -3,13 +3,10 @@
 from tests.faults.mutants.mutant import Mutant, Seeds
 
 _TURNS = "services/agent/application/turns.py"
-_OWNERSHIP = "services/agent/application/ownership.py"
-_TAKEOVER = "services/agent/application/takeover.py"
 _DECISIONS = "services/agent/domain/decisions.py"
 _INCOMING = "services/agent/adapters/incoming.py"
 _DELIVERED = "services/agent/adapters/delivered.py"
 _LEDGER = "chassis/ledger.py"
-_GATHERING = "chassis/gathering.py"
 _MAIL_READING = "services/intake/application/mail_reading.py"
 _MAIL_LOOP = "services/intake/adapters/mail_loop.py"
 
@@ -64,24 +61,6 @@ WORLDS = (
         Seeds(),
     ),
     Mutant(
-        "world-acknowledged-though-it-failed",
-        "A row that closes with its call stays open when the call fails.",
-        _LEDGER,
-        "            except Exception as error:  # noqa: BLE001 - whatever it was, the rows stay open and come again\n",
-        "            except Exception as error:\n"
-        "                if self._close_on_ack:\n"
-        "                    await self.receive([Receipt(row.row_id, settled=True) for row in of_topic])\n",
-        Seeds(),
-    ),
-    Mutant(
-        "world-gathering-keeps-the-oldest",
-        "However many rows wait, each is worked on.",
-        _GATHERING,
-        "                for row in batch:\n                    del self._waiting[row]\n",
-        "                self._waiting.clear()\n                batch = batch[:1]\n",
-        Seeds(),
-    ),
-    Mutant(
         "world-stored-receipt-settles",
         "A message is settled when its turn is committed, not when it is stored.",
         _INCOMING,
@@ -122,51 +101,11 @@ WORLDS = (
         Seeds(),
     ),
     Mutant(
-        "world-fence-skipped",
-        "A commit finds the head as its turn was begun, or the turn is void.",
-        _TURNS,
-        "        if head is None or not fence.holds(head):\n",
-        "        if head is None:\n",
-        Seeds(),
-    ),
-    Mutant(
-        "world-lease-never-expires",
-        "A dead runner's turn is begun again once its lease is over.",
-        "services/agent/application/heads.py",
-        "self.lease_time is not None and self.lease_time >= self.now\n",
-        "self.lease_time is not None\n",
-        Seeds(),
-    ),
-    Mutant(
-        "world-stale-state-believed",
-        "A cached state counts only at the head's version.",
-        _TURNS,
-        "    if cached is not None and cached.version == head.version:\n",
-        "    if cached is not None:\n",
-        Seeds(),
-    ),
-    Mutant(
-        "world-failures-not-counted",
-        "A batch that fails every time goes to a person after the last try.",
-        _TURNS,
-        "            failures = head.failure_count + 1\n",
-        "            failures = 1\n",
-        Seeds(),
-    ),
-    Mutant(
         "world-begins-not-counted",
         "A batch that keeps killing its runner goes to a person.",
         _TURNS,
         "        begin_count=head.begin_count + 1,\n",
         "        begin_count=1,\n",
-        Seeds(),
-    ),
-    Mutant(
-        "world-due-time-not-recomputed",
-        "A message that came during a turn gets a due time of its own.",
-        _TURNS,
-        "        await transaction.recompute_due(self._times.quiet, self._times.burst)\n",
-        "        await transaction.rest()\n",
         Seeds(),
     ),
     Mutant(
@@ -183,30 +122,6 @@ WORLDS = (
         _TURNS,
         "            if head.owner is Owner.HUMAN:\n",
         "            if head.owner is Owner.HUMAN and not batch:\n",
-        Seeds(),
-    ),
-    Mutant(
-        "world-takeover-keeps-the-epoch",
-        "A takeover begins an epoch: what is older may not be sent.",
-        _OWNERSHIP,
-        "            turn, epoch=head.epoch + 1, conversation_id=conversation_id",
-        "            turn, epoch=head.epoch, conversation_id=conversation_id",
-        Seeds(),
-    ),
-    Mutant(
-        "world-takeover-raises-no-fence",
-        "A takeover returns when delivery knows of it.",
-        _TAKEOVER,
-        "        for conversation_id in taken.fences:\n",
-        "        for conversation_id in taken.fences[:0]:\n",
-        Seeds(),
-    ),
-    Mutant(
-        "world-takeover-does-not-wait",
-        "A takeover returns when the sends under way have ended.",
-        _TAKEOVER,
-        "            if raised.in_flight == 0:\n",
-        "            if raised.in_flight >= 0:\n",
         Seeds(),
     ),
 )

@@ -18,7 +18,7 @@ from tests.faults.mutants.mutant import DoesNotApply, Mutant, Tests
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT_SECONDS = 300.0
-_SEED = re.compile(r"^(seed \d+): ", re.MULTILINE)
+_SEED = re.compile(r"^(seed \d+): (?:world broke: |\S+ crashed: )?(.*)", re.MULTILINE)
 _FAILED = re.compile(r"^FAILED (\S+?)(?:\[.*?\])?(?: - (.*))?$", re.MULTILINE)
 # Where the packages of the project come from, one a line.
 _PROBE = (
@@ -127,7 +127,10 @@ def judge(mutant: Mutant, code: int | None, output: str) -> tuple[State, str]:
         return State.BROKEN, f"exit code {code}"
     if not isinstance(mutant.caught_by, Tests):
         seed = _SEED.search(output)
-        return (State.CAUGHT, seed[1]) if seed else (State.BROKEN, "no violation was printed")
+        if seed is None:
+            return State.BROKEN, "no violation was printed"
+        clumsy = seed[2].startswith(_CLUMSY)
+        return (State.BROKEN, seed[0]) if clumsy else (State.CAUGHT, seed[1])
     failed = [(name, reason or "") for name, reason in _FAILED.findall(output)]
     if not failed:
         return State.BROKEN, "no test failed, but something around them did"

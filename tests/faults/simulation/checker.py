@@ -67,13 +67,16 @@ class PartEnd:
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """One request that a provider took: when it began, in which order, for which intent, from when it is shown."""
+    """One request that a provider took: when it began, in which order, for which intent.
+
+    `shown_after` are the seconds from the intent's first request to when a witness shows what this one brought.
+    """
 
     intent_id: str
     begin_time: float
     place: int
     failed_later: bool = False
-    visible_time: float = 0.0
+    shown_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +215,9 @@ def _resends(evidence: Evidence) -> Iterator[str]:
         if len(copies) < 2 or window is None:
             continue
         # A stopped process brings its request some seconds late; a third of the window leaves room for that.
-        began = min(handed.begin_time for handed in copies)
-        shown = min(handed.visible_time for handed in copies)
-        if shown < began + window / 3:
-            yield (
-                f"doubled: {part.intent_id} was sent again, its first request began at {began:.3f}, "
-                f"the provider showed a copy from {shown:.3f} on"
-            )
+        shown = min(handed.shown_after for handed in copies)
+        if shown < window / 3:
+            yield f"doubled: {part.intent_id} was sent again, the provider showed it after {shown:.3f} s"
 
 
 def _order(evidence: Evidence) -> Iterator[str]:

@@ -119,8 +119,8 @@ def _handed(world: "World") -> Iterator[Handed]:
                 continue  # The notice of a web answer keeps no order and is nobody's answer.
             # The newest request that began before the provider took it.
             begin = max((t for t in begins[taken.intent_id] if t <= taken.time), default=taken.time)
-            failed = _failed(far, taken)
-            yield Handed(str(taken.intent_id), begin, place, failed, taken.visible)
+            shown_after = taken.visible - begins[taken.intent_id][0]
+            yield Handed(str(taken.intent_id), begin, place, _failed(far, taken), shown_after)
 
 
 def _failed(far: FarSide, taken: Taken) -> bool:

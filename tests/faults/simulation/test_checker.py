@@ -12,9 +12,9 @@ _REPLY = PartEnd(
 
 
 def verdict(shown: float, *, never_resend: bool = False) -> list[str]:
-    """Judges a message that was sent at 5 s and again at 50 s, and whose first copy was shown from a time on."""
-    first = Handed("i", 5.0, 0, visible_time=shown)
-    second = Handed("i", 50.0, 1, visible_time=50.0)
+    """Judges a message that was sent at 5 s and again at 50 s, and whose first copy was shown after some seconds."""
+    first = Handed("i", 5.0, 0, shown_after=shown)
+    second = Handed("i", 50.0, 1, shown_after=45.0)
     return judge(
         Evidence(
             (), (), (), [_REPLY], [first, second],
@@ -23,16 +23,17 @@ def verdict(shown: float, *, never_resend: bool = False) -> list[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("shown", [5.0, 14.9])
+@pytest.mark.parametrize("shown", [0.0, 9.9])
 def test_a_copy_beside_a_witness_that_showed_the_first_is_a_double(shown: float) -> None:
-    (problem,) = verdict(shown)
-    assert problem.startswith("doubled: i was sent again, its first request began at 5.000")
+    assert verdict(shown) == [
+        f"doubled: i was sent again, the provider showed it after {shown:.3f} s"
+    ]
 
 
-@pytest.mark.parametrize("shown", [15.0, 49.0, 95.0])
+@pytest.mark.parametrize("shown", [10.0, 44.0, 90.0])
 def test_a_copy_that_no_witness_could_prevent_is_excused(shown: float) -> None:
     assert verdict(shown) == []
 
 
 def test_no_copy_is_excused_where_resends_are_switched_off() -> None:
-    assert verdict(95.0, never_resend=True) == ["doubled: i was sent again, which is switched off"]
+    assert verdict(90.0, never_resend=True) == ["doubled: i was sent again, which is switched off"]
