@@ -12,10 +12,8 @@ from tests.faults.simulation.boundary import Act, Crossing, Fault, Phase
 from tests.faults.simulation.plan import Plan, Say, Way
 from tests.faults.simulation.treatment import Action
 from tests.faults.simulation.trial import Trial, attempt
-from tests.faults.simulation.world import World
+from tests.faults.simulation.world import QUIET_SECONDS, World
 
-# A boundary that is polled is the same each time; a crash at its first few crossings is enough.
-MOST_OCCURRENCES = 3
 DOWN_SECONDS = 0.5
 # What the provider does with the first request; the rest goes well.
 BEHAVIOURS = (Action.TAKE, Action.TAKE_AND_LOSE, Action.LOSE, Action.REFUSE, Action.REJECT)
@@ -154,16 +152,16 @@ def plan_for(way: Way, behaviour: Action = Action.TAKE, replicas: int = 1) -> Pl
 
 
 def points(way: Way, replicas: int = 1) -> list[Point]:
-    """Returns the crossings of one message, in the order in which they come."""
+    """Returns the crossings of one message until all of its work is done, in the order in which they come."""
     world = World(plan_for(way, replicas=replicas)).run()
+    rest = world.loop.time() - QUIET_SECONDS - 1.0
     seen: dict[tuple[str, str], int] = {}
     found: list[Point] = []
-    for _, process, name, phase, _ in world.io.history:
-        if process == "world" or not phase:
+    for time, process, name, phase, _ in world.io.history:
+        if process == "world" or not phase or time > rest:
             continue
         occurrence = seen[name, phase] = seen.get((name, phase), 0) + 1
-        if occurrence <= MOST_OCCURRENCES:
-            found.append(Point(way, Crossing(name, occurrence, Phase(phase))))
+        found.append(Point(way, Crossing(name, occurrence, Phase(phase))))
     return found
 
 

@@ -52,6 +52,8 @@ def _unfinished(world: "World") -> Iterator[str]:
     for said in world.customers.said:
         if said.acknowledged and said.key not in known:
             yield f"{said.key} is not in the inbox"
+    if world.waiting_people:
+        yield f"{world.waiting_people} people wait for an answer"
     for far in world.far.values():
         if far.telling:
             yield f"{far.name} has {far.telling} callbacks to make"

@@ -1,6 +1,5 @@
 """A person takes over at every await point of a turn: nothing of the AI starts once the takeover has returned."""
 
-import asyncio
 from dataclasses import replace
 
 from services.agent.domain.turn import CustomerId, Side
@@ -13,8 +12,9 @@ from tests.faults.simulation.outside import customer_of
 from tests.faults.simulation.plan import Way
 from tests.faults.simulation.world import World
 
-# Longer than the lease, so that the frozen process is overtaken before it wakes.
-FROZEN_SECONDS = 8.0
+# Longer than the lease, so that the frozen process is overtaken before it wakes, and short enough that a send which
+# it was about to make is still within its deadline.
+FROZEN_SECONDS = 5.0
 PERSON_NUMBER = 1
 
 
@@ -41,11 +41,11 @@ class TakeOverAt:
     async def _take_over(self, world: World) -> None:
         side = Side.VERIFIED if world.plan.says[0].way is not Way.FORM else Side.CLAIMED
         customer = CustomerId(customer_of(PERSON_NUMBER))
+        world.waiting_people += 1
         taken = await people.take_over(world, customer, side)
-        if taken is None:
-            return  # Nobody had written yet.
-        world.held.append(Held(f"{customer}/{side}", taken.epoch, world.loop.time()))
-        await asyncio.sleep(0)
+        world.waiting_people -= 1
+        if taken is not None:  # Somebody had written already.
+            world.held.append(Held(f"{customer}/{side}", taken.epoch, world.loop.time()))
 
 
 def take_over_at(point: Point, *, frozen: bool) -> list[str]:

@@ -126,6 +126,8 @@ class World:
         self.agents: dict[str, AgentProcess] = {}
         self.deliveries: dict[str, DeliveryProcess] = {}
         self.held: list[Held] = []
+        # People who have asked for something and wait for the answer.
+        self.waiting_people = 0
         self.calm = False
 
     def new_id(self) -> UUID:
@@ -173,7 +175,9 @@ class World:
         alive = [p for p in processes if p.alive and p.name in memories]
         if not alive:
             raise nobody_there(service)
-        return alive[self.chance.randrange(len(alive))]
+        # A call to one that is stopped would time out and go to another.
+        answering = [process for process in alive if not process.stopped] or alive
+        return answering[self.chance.randrange(len(answering))]
 
     # --- What happens ---------------------------------------------------------------------------
 
