@@ -1,6 +1,7 @@
 """The kernel of the simulation: virtual time, and processes that die, stop and are woken."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
@@ -333,9 +334,13 @@ def test_left_over_code_is_closed_quietly_and_changes_nothing() -> None:
     assert refused == ["rolled back", "rolled back"]
 
 
-def test_threads_are_refused() -> None:
-    async def world() -> None:
-        await asyncio.to_thread(lambda: None)
+def test_what_is_sent_to_a_thread_runs_here_and_now() -> None:
+    where: list[int] = []
 
-    with pytest.raises(RuntimeError, match="no threads"):
-        play(world)
+    async def world() -> None:
+        await asyncio.to_thread(lambda: where.append(threading.get_ident()))
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.to_thread(lambda: 1 // 0)
+
+    play(world)
+    assert where == [threading.get_ident()]
