@@ -246,10 +246,14 @@ def _inbound_order(evidence: Evidence) -> Iterator[str]:
 
 
 def _outbound_order(evidence: Evidence) -> Iterator[str]:
-    """What a conversation sends on a channel is taken by the provider in the order of its numbers."""
-    first: dict[str, int] = {}
+    """What a conversation sends on a channel begins in the order of its numbers, and is taken in that order.
+
+    A request of the AI whose outcome was unknown when a person took over may be taken after the person's reply:
+    it began before, and nobody waits for it. So who took what when is compared within an epoch.
+    """
+    first: dict[str, Handed] = {}
     for handed in evidence.handed:
-        first.setdefault(handed.intent_id, handed.place)
+        first.setdefault(handed.intent_id, handed)
     lanes: dict[str, list[PartEnd]] = defaultdict(list)
     for part in evidence.parts:
         lanes[part.lane].append(part)
@@ -257,9 +261,13 @@ def _outbound_order(evidence: Evidence) -> Iterator[str]:
         parts.sort(key=lambda part: part.number)
         if [part.number for part in parts] != list(range(1, len(parts) + 1)):
             yield f"order: {lane} has the numbers {[part.number for part in parts]}"
-        places = [first[part.intent_id] for part in parts if part.intent_id in first]
-        if places != sorted(places):
-            yield f"order: {lane} was sent in the order {places}"
+        taken = [(part.epoch, first[part.intent_id]) for part in parts if part.intent_id in first]
+        begins = [handed.begin_time for _, handed in taken]
+        places: dict[int, list[int]] = defaultdict(list)
+        for epoch, handed in taken:
+            places[epoch].append(handed.place)
+        if begins != sorted(begins) or any(of != sorted(of) for of in places.values()):
+            yield f"order: {lane} was sent in the order {dict(places)}, begun at {begins}"
 
 
 def _ownership(evidence: Evidence) -> Iterator[str]:

@@ -37,3 +37,29 @@ def test_a_copy_that_no_witness_could_prevent_is_excused(shown: float) -> None:
 
 def test_no_copy_is_excused_where_resends_are_switched_off() -> None:
     assert verdict(90.0, never_resend=True) == ["doubled: i was sent again, which is switched off"]
+
+
+def lane(*parts: tuple[int, float, int]) -> list[str]:
+    """Judges a lane whose parts have these epochs, begins and places, in the order of their numbers."""
+    ends = [
+        PartEnd(
+            intent_id=f"i{number}", turn_id="", kind="human_reply", lane="c/email", number=number,
+            epoch=epoch, customer="p", ledger_state="settled", intent_state="SENT", resends=0,
+            escalated=False,
+        )
+        for number, (epoch, _, _) in enumerate(parts, 1)
+    ]  # fmt: skip
+    handed = [Handed(f"i{n}", begin, place) for n, (_, begin, place) in enumerate(parts, 1)]
+    handed.sort(key=lambda one: one.place)
+    return [problem for problem in judge(Evidence((), (), (), ends, handed)) if "order" in problem]
+
+
+def test_what_is_taken_out_of_order_is_told() -> None:
+    assert lane((0, 1.0, 0), (0, 2.0, 1), (1, 3.0, 2)) == []
+    assert lane((0, 1.0, 1), (0, 2.0, 0))
+    assert lane((0, 2.0, 0), (0, 1.0, 1))
+    assert lane((0, 3.0, 0), (1, 2.0, 1))
+
+
+def test_a_doubtful_part_from_before_a_takeover_may_be_taken_after_the_persons_reply() -> None:
+    assert lane((0, 1.0, 1), (1, 2.0, 0)) == []
