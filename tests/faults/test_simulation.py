@@ -9,8 +9,8 @@ import pytest
 from tests.faults.simulation import crash_points, takeover_points
 from tests.faults.simulation.crash_points import BEHAVIOURS, Point
 from tests.faults.simulation.crowd import crowd
-from tests.faults.simulation.plan import Way
-from tests.faults.simulation.trial import Counts
+from tests.faults.simulation.plan import Way, plan_of
+from tests.faults.simulation.trial import Counts, attempt
 
 # `make campaign` runs many more of each.
 SEEDS = int(os.environ.get("FTE_SIMULATION_SEEDS", "5000"))
@@ -105,3 +105,14 @@ def test_a_seed_is_the_same_world_whatever_python_hashes() -> None:
     ]
     assert len(histories[0]) > 1000
     assert histories[0] == histories[1]
+
+
+# Seeds that failed once, each with what it showed.
+REGRESSIONS = {
+    8753: "a request from before a takeover, its outcome unknown, was taken after the person's reply",
+}
+
+
+@pytest.mark.parametrize("seed", list(REGRESSIONS))
+def test_a_seed_that_failed_once_stays_mended(seed: int) -> None:
+    assert not attempt(plan_of(seed)).problems, REGRESSIONS[seed]
