@@ -5,15 +5,17 @@ import time
 from typing import Any
 
 import asyncpg
+import pytest
 
 from cli.outside import Outside, Sent
 from services.agent.domain.decisions import BEGINS
 from tests.e2e.running import RunningStack
 from tests.e2e.traffic import Traffic
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 
+@pytest.mark.timeout(400)
 async def test_a_dead_letter_apologises_is_listed_and_can_be_replayed(
     stack: RunningStack, outside: Outside, traffic: Traffic
 ) -> None:

@@ -15,7 +15,7 @@ SEED = 20261124
 MINUTES = 3
 RATE = 5
 KILLS = 150
-SECONDS = 600.0
+SECONDS = 1200.0
 # What an outage may look like from outside: unavailable, or nobody there.
 REFUSALS = {"503", "ConnectError", "ReadError", "ReadTimeout", "RemoteProtocolError", "WriteError"}
 

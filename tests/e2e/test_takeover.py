@@ -15,7 +15,7 @@ from fte.agent.v1 import agent_service_pb2_grpc
 from tests.e2e.running import RunningStack
 from tests.e2e.traffic import Traffic
 
-SECONDS = 30.0
+SECONDS = 60.0
 # Longer than any answer takes, so that silence means silence.
 SILENT_SECONDS = 6.0
 PERSON = "Robin Example"
@@ -38,6 +38,7 @@ async def agent(
         yield agent_service_pb2_grpc.AgentServiceStub(channel)
 
 
+@pytest.mark.timeout(400)
 async def test_a_person_takes_over_replies_and_hands_back(
     stack: RunningStack,
     outside: Outside,

@@ -36,6 +36,9 @@ from tests.integration.ports import free_base
 from tests.integration.postgres import Database
 from tests.unit.agent.turns import answer
 
+# Two sidecars and their hosts come up in each test.
+pytestmark = pytest.mark.timeout(300)
+
 HEAD = Head(CUSTOMER, Side.VERIFIED)
 ROUNDS = 20
 
