@@ -1,16 +1,14 @@
 """Takes back outcomes of sends that were closed as sent: what CorrectSends does."""
 
 import asyncio
-from collections import defaultdict
 from uuid import UUID
 
 from chassis.errors import FieldViolation, Rejected
 from fte.agent.v1 import agent_service_pb2
 from fte.agent.v1 import customer_actor_pb2 as wire
 from services.agent.adapters.customer_client import ActorClient
-from services.agent.adapters.delivered import Outcomes
+from services.agent.adapters.delivered import Outcomes, grouped
 from services.agent.adapters.send_outcomes import DELIVERY_STATUS
-from services.agent.domain.turn import CustomerId, Side
 
 
 class SendCorrections:
@@ -37,13 +35,13 @@ class SendCorrections:
         if wrong:
             raise Rejected("There is no such outcome.", violations=wrong)
         owners = await self._outcomes.owners([UUID(c.outbox_id) for c in request.corrections])
-        by_owner: dict[tuple[CustomerId, Side], list[wire.SendOutcome]] = defaultdict(list)
-        for correction in request.corrections:
-            owner = owners.get(UUID(correction.outbox_id))
-            if owner is not None:
-                by_owner[owner].append(
-                    wire.SendOutcome(outbox_id=correction.outbox_id, outcome=correction.outcome)
-                )
+        by_owner = grouped(
+            owners,
+            [
+                wire.SendOutcome(outbox_id=c.outbox_id, outcome=c.outcome)
+                for c in request.corrections
+            ],
+        )
         calls = [
             self._customers.report(customer_id, side, outcomes)
             for (customer_id, side), outcomes in by_owner.items()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -58,17 +58,13 @@ class Delivered:
         if not failed:
             return
         owners = await self._outcomes.owners([UUID(r.row_id) for r in failed])
-        by_owner: dict[tuple[CustomerId, Side], list[wire.SendOutcome]] = defaultdict(list)
-        for receipt in failed:
-            owner = owners.get(UUID(receipt.row_id))
-            if owner is not None:
-                by_owner[owner].append(
-                    wire.SendOutcome(
-                        outbox_id=receipt.row_id,
-                        outcome=receipt.outcome,
-                        provider_id=receipt.provider_id,
-                    )
-                )
+        by_owner = grouped(
+            owners,
+            [
+                wire.SendOutcome(outbox_id=r.row_id, outcome=r.outcome, provider_id=r.provider_id)
+                for r in failed
+            ],
+        )
         calls = [
             self._customers.report(customer_id, side, outcomes)
             for (customer_id, side), outcomes in by_owner.items()
@@ -79,3 +75,15 @@ class Delivered:
                 log.warning("outcomes not reported", error=result.message)
             elif isinstance(result, BaseException):
                 raise result
+
+
+def grouped(
+    owners: Mapping[UUID, tuple[CustomerId, Side]], outcomes: Sequence[wire.SendOutcome]
+) -> dict[tuple[CustomerId, Side], list[wire.SendOutcome]]:
+    """Sorts outcomes by whose they are; those of rows without an owner are left out."""
+    found: dict[tuple[CustomerId, Side], list[wire.SendOutcome]] = defaultdict(list)
+    for outcome in outcomes:
+        owner = owners.get(UUID(outcome.outbox_id))
+        if owner is not None:
+            found[owner].append(outcome)
+    return found
