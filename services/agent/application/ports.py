@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from services.agent.domain.knowledge import Evidence
 from services.agent.domain.turn import Channel, HistoryLine, Turn
 
@@ -102,6 +105,29 @@ class LanguageModel(Protocol):
 
         Raises:
             ModelUnavailable: if the provider is down, refuses or answers nonsense.
+        """
+
+
+# One row a text; each row has length 1, so that a dot product is a cosine.
+Vectors: TypeAlias = NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    """Whoever turns texts into vectors whose nearness is nearness of meaning."""
+
+    @property
+    def model(self) -> str:
+        """The id that is kept beside every vector: vectors of two models never meet."""
+
+    @property
+    def dimension(self) -> int:
+        """Components of a vector."""
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """Returns one unit vector a text, in their order, without blocking the event loop.
+
+        Raises:
+            LookupUnavailable: if the model could not be asked.
         """
 
 
