@@ -40,7 +40,7 @@ async def answer(content: str, channel: Channel = Channel.WHATSAPP) -> TurnAnswe
         ("How do I enable 2FA?", "turn-on-two-factor-authentication"),
         ("Do you support SSO with Okta?", "set-up-single-sign-on"),
         ("can I restore a deleted board", "restore-something-that-was-deleted"),
-        ("How do refunded orders get to my board?", "connect-shopify-or-another-shop"),
+        ("How do refunded orders get to my board?", "refunded-and-cancelled-orders-on-a-board"),
         ("the mobile app does not sync", "the-mobile-app-does-not-synchronise"),
         ("How do I change the time zone?", "change-the-time-zone-or-date-format"),
     ],
