@@ -168,3 +168,68 @@ def test_an_empty_answer_gives_no_parts() -> None:
 def test_a_persons_reply_is_sent_whole() -> None:
     parts = format_answer(LONG, Channel.WHATSAPP, context_of(Channel.WHATSAPP), "human_reply")
     assert " ".join(part.text for part in parts).split() == LONG.split()
+
+
+def reply_of(text: str) -> list[str]:
+    """The parts of a person's reply on WhatsApp, which is never shortened."""
+    parts = format_answer(text, Channel.WHATSAPP, context_of(Channel.WHATSAPP), "human_reply")
+    return [part.text for part in parts]
+
+
+def test_a_link_longer_than_a_part_stays_whole() -> None:
+    link = "https://support.example.com/" + "a" * 400
+    assert any(link in part for part in reply_of(f"Look here:{link} and read."))
+
+
+def test_a_mark_on_a_space_starts_no_part() -> None:
+    for shift in range(280, 300):
+        parts = reply_of("x" * shift + " \u0301y" + "z" * 40)
+        assert not any(part.startswith("\u0301") for part in parts)
+
+
+@pytest.mark.parametrize("bold", ["**Note. This one**", "**two words**"])
+def test_bold_text_is_not_torn_between_parts(bold: str) -> None:
+    for shift in range(270, 300):
+        parts = reply_of("x" * shift + f" {bold} yes " + "z" * 200)
+        assert all(part.count("*") % 2 == 0 for part in parts)
+
+
+def test_a_step_of_two_sentences_is_not_torn_between_parts() -> None:
+    step = "2. Open the settings. Then select what is to be exported, and confirm it."
+    for shift in range(200, 300):
+        parts = reply_of("1. " + "x" * shift + f".\n{step}\n3. Save it.")
+        assert any(step in part for part in parts)
+
+
+def test_the_limit_holds_for_steps_as_well() -> None:
+    steps = "\n".join(f"{n}. Do the thing with number {n} and wait." for n in range(1, 40))
+    context = replace(CONTEXT, limits=Limits(characters=700))
+    parts = format_answer(steps, Channel.WHATSAPP, context, "answer")
+    assert 500 < sum(len(part.text) for part in parts) <= 700
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+def test_images_are_dropped_and_an_answer_of_nothing_else_offers_a_person(channel: Channel) -> None:
+    for answer in ("![x](https://e.example/p.png)", '<img src="https://e.example/p.png">'):
+        parts = format_answer(answer, channel, context_of(channel), "answer")
+        assert ENGLISH.offer_person in parts[0].text
+    (part,) = format_answer(
+        "Yes !![x](y)[a](https://e.example/p.png)",
+        Channel.EMAIL,
+        context_of(Channel.EMAIL),
+        "answer",
+    )
+    assert "e.example" not in part.text + part.html
+
+
+def test_a_table_is_a_table_in_html_and_names_its_columns_elsewhere() -> None:
+    table = "| Role | Export |\n|---|---|\n| Owner | yes |\n| Guest | **no** |"
+    (part,) = format_answer(table, Channel.EMAIL, context_of(Channel.EMAIL), "answer")
+    assert "<tr><td>Guest</td><td><b>no</b></td></tr>" in part.html
+    assert "- Role: Guest; Export: no" in part.text
+    assert "- Role: Owner; Export: yes\n- Role: Guest; Export: *no*" in reply_of(table)[0]
+
+
+def test_right_to_left_text_takes_its_own_direction() -> None:
+    (part,) = format_answer("مرحبا بكم.", Channel.EMAIL, context_of(Channel.EMAIL), "answer")
+    assert '<p dir="auto">مرحبا بكم.</p>' in part.html

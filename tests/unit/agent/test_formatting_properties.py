@@ -240,7 +240,16 @@ def test_html_is_well_formed_and_says_what_the_text_says(
         assert block.get("dir") == "auto"
 
 
-MARKUP = ("<script>alert(1)</script>", "<img src=x onerror=y>", "&lt;", '"><b', "]]>", "</p>", "'")
+MARKUP = (
+    "https://a.example/x?a=1&b=2",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=y>",
+    "&lt;",
+    '"><b',
+    "]]>",
+    "</p>",
+    "'",
+)
 
 
 @given(st.lists(st.one_of(st.sampled_from(MARKUP), words, st.text(max_size=8)), max_size=30))
