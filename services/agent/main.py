@@ -35,6 +35,7 @@ from services.agent.adapters.inbound import InboundStore
 from services.agent.adapters.knowledge_base import PostgresKnowledgeBase, sync
 from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.adapters.language_model_openai import OpenAiModel
+from services.agent.adapters.phrase_book import load_phrases
 from services.agent.adapters.publishing import (
     ANNOUNCEMENTS,
     FACTS,
@@ -53,6 +54,7 @@ from services.agent.application.runner import Runner
 from services.agent.application.takeover import TakeOvers
 from services.agent.application.think import Thinker
 from services.agent.application.turns import Commit, Turns, TurnTimes
+from services.agent.domain.phrases import PhraseBook
 from services.agent.settings import AgentSettings
 
 log = structlog.get_logger(__name__)
@@ -109,7 +111,9 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     limits = ChannelLimits(intake)
     outcomes = SendOutcomes(pool, turn_pool)
     heads, times = PostgresHeads(turn_pool), _times(settings)
-    desk = Desk(Turns(heads, times), Ownership(heads, times, limits.of), limits.of, committed)
+    phrases = load_phrases(settings.context_dir)
+    ownership = Ownership(heads, times, limits.of, phrases)
+    desk = Desk(Turns(heads, times, phrases), ownership, limits.of, committed)
     customers = ActorClient(sidecar)
     fences = Fences(DeliveryServiceStub(sidecar.service("delivery")))
     corrections = SendCorrections(outcomes, customers)
@@ -120,7 +124,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
         f"{settings.instance}/{uuid4()}",
         PostgresDueHeads(pool, inbound),
         customers,
-        _thinker(settings, turn_pool, process),
+        _thinker(settings, turn_pool, process, phrases),
         settings.runner_capacity,
     )
 
@@ -187,7 +191,9 @@ def _times(settings: AgentSettings) -> TurnTimes:
     )
 
 
-def _thinker(settings: AgentSettings, turn_pool: Pool, process: Process) -> Thinker:
+def _thinker(
+    settings: AgentSettings, turn_pool: Pool, process: Process, phrases: PhraseBook
+) -> Thinker:
     offline = OfflinePolicy()
     key = settings.openai_api_key.get_secret_value()
     model = (
@@ -200,6 +206,7 @@ def _thinker(settings: AgentSettings, turn_pool: Pool, process: Process) -> Thin
         fallback=offline if model else None,
         knowledge=PostgresKnowledgeBase(turn_pool),
         history=TurnHistory(turn_pool),
+        phrases=phrases,
         prompts=load_prompts(settings.context_dir),
         chat_cap_seconds=settings.chat_cap_seconds,
         mail_cap_seconds=settings.mail_cap_seconds,

@@ -25,8 +25,6 @@ from services.agent.domain.turn import Channel
 QUESTIONS = 4
 _UPSET = -0.15
 _Call: TypeAlias = tuple[str, dict[str, object]]
-_SORRY = "I am sorry for the trouble, and I understand that it is annoying."
-_NOTHING_FOUND = "I did not find the following in our documentation: {question} A colleague can answer it: simply ask for a person."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class OfflinePolicy:
             return _search_again(step, subject, text, searches)
         if any(item.name == "send_response" and not item.ok for item in answered):
             return _escalate(step, "unsupported_claim")
-        message = _compose(asked, searches, request.channel, sentiment.score(text))
+        message = _compose(asked, searches, request, sentiment.score(text))
         return _calls(step, ("send_response", {"message": message}))
 
 
@@ -82,8 +80,9 @@ def _search_again(step: int, subject: str, text: str, searches: Sequence[_Search
 
 
 def _compose(
-    asked: Sequence[str], searches: Sequence[_Search], channel: Channel, mood: float
+    asked: Sequence[str], searches: Sequence[_Search], request: ModelRequest, mood: float
 ) -> str:
+    phrases = request.phrases
     pieces: list[str] = []
     used: set[str] = set()
     lacking: list[str] = []
@@ -95,12 +94,12 @@ def _compose(
         elif found.section_id not in used:
             used.add(found.section_id)
             share = len(asked)
-            pieces.append(quoting.quote(found, question, channel, share))
-    if len(pieces) > 1 and channel is not Channel.WHATSAPP:
+            pieces.append(quoting.quote(found, question, request.channel, share))
+    if len(pieces) > 1 and request.channel is not Channel.WHATSAPP:
         pieces = [f"**{found.removeprefix('**')}" for found in pieces]
     if mood < _UPSET:
-        pieces.insert(0, _SORRY)
-    pieces += [_NOTHING_FOUND.format(question=quoting.as_sentence(q)) for q in lacking]
+        pieces.insert(0, phrases.sympathy)
+    pieces += [phrases.nothing_found.format(question=quoting.as_sentence(q)) for q in lacking]
     return "\n\n".join(pieces)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.agent.domain.knowledge import Evidence
+from services.agent.domain.phrases import Phrases
 from services.agent.domain.turn import Channel, HistoryLine, Turn
 
 
@@ -68,12 +69,16 @@ class ToolSchema:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """Everything that a model is asked with; `system` is the same bytes in every turn."""
+    """Everything that a model is asked with; `system` is the same bytes in every turn.
+
+    `phrases` are what we say by ourselves in the customer's language.
+    """
 
     system: str
     transcript: Sequence[TranscriptItem]
     tools: Sequence[ToolSchema]
     channel: Channel
+    phrases: Phrases
 
 
 @dataclass(frozen=True, slots=True)

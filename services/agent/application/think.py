@@ -21,6 +21,7 @@ from services.agent.application.prompting import Prompts, load_prompts
 from services.agent.application.tools import FAILED_SEARCHES, TOOLS, Stage, ToolDesk
 from services.agent.domain import drafts, escalation, sentiment
 from services.agent.domain.formatting import is_reply
+from services.agent.domain.phrases import PhraseBook, Phrases
 from services.agent.domain.reading import Reading, considered, own_words, read
 from services.agent.domain.turn import (
     Channel,
@@ -61,6 +62,7 @@ class Thinker:
         model: LanguageModel,
         knowledge: KnowledgeBase,
         history: CustomerHistory,
+        phrases: PhraseBook,
         fallback: LanguageModel | None = None,
         prompts: Prompts | None = None,
         clock: Clock | None = None,
@@ -69,6 +71,7 @@ class Thinker:
     ) -> None:
         self._knowledge = knowledge
         self._history = history
+        self._phrases = phrases
         self._means = _Means(
             model=model,
             fallback=fallback,
@@ -85,14 +88,15 @@ class Thinker:
             ModelUnavailable: if neither the model nor the fallback can be asked.
             TimeoutError: if the model is too slow and there is no fallback.
         """
-        desk = ToolDesk(turn, self._knowledge, self._history, self._means.clock)
-        run = _Run(self._means, desk)
-        issue = _issue(turn)
+        phrases = self._phrases.of(turn.language)
+        desk = ToolDesk(turn, self._knowledge, self._history, self._means.clock, phrases)
+        run = _Run(self._means, desk, phrases)
+        issue = _issue(turn, phrases)
         decided = escalation.before([_heard(message) for message in turn.batch], turn.channel)
-        text = _courtesy(turn)
+        text = _courtesy(turn, phrases)
         if decided is not None:
             await desk.escalate_by_code(decided, issue)
-        elif text and drafts.said_before(text, turn.history) and text != drafts.WELCOME:
+        elif text and drafts.said_before(text, turn.history) and text != phrases.welcome:
             # Asked once and still unclear: a person finds out more than a second question would.
             weak = Escalation(EscalationReason.WEAK_EVIDENCE, Urgency.NORMAL)
             await desk.escalate_by_code(weak, issue)
@@ -120,9 +124,10 @@ class _Means:
 class _Run:
     """One turn under way: who is asked, what was said, what it cost."""
 
-    def __init__(self, means: _Means, desk: ToolDesk) -> None:
+    def __init__(self, means: _Means, desk: ToolDesk, phrases: Phrases) -> None:
         self._means = means
         self._desk = desk
+        self._phrases = phrases
         self._started = means.clock.monotonic()
         self._model = means.model
         self._asked = False
@@ -170,6 +175,7 @@ class _Run:
             latency_ms=round((self._means.clock.monotonic() - self._started) * 1000),
             model=self._model.name if self._asked else "rules",
             sources=desk.sources,
+            language=turn.language,
         )
 
     async def _ask(self) -> ModelSaid:
@@ -190,6 +196,7 @@ class _Run:
             transcript=tuple(self._transcript),
             tools=_SCHEMAS,
             channel=channel,
+            phrases=self._phrases,
         )
         self._asked = True
         left = self._started + means.cap(channel) - means.clock.monotonic()
@@ -210,23 +217,25 @@ def _heard(message: InboundText) -> str:
     return f"{message.subject}\n{considered(message.content)}"
 
 
-def _courtesy(turn: Turn) -> str:
+def _courtesy(turn: Turn, phrases: Phrases) -> str:
     """The text for a batch that asks nothing; empty when there is a matter to think about."""
     kinds = [read(_heard(message)) for message in turn.batch]
     if Reading.MATTER in kinds:
         return ""
     whole = read("\n".join(_heard(message) for message in turn.batch))
     texts: dict[Reading, str] = {
-        Reading.EMPTY: drafts.CLARIFY_EMPTY,
-        Reading.VAGUE: drafts.CLARIFY_VAGUE,
-        Reading.GREETING: drafts.GREET,
-        Reading.THANKS: drafts.WELCOME,
+        Reading.EMPTY: phrases.clarify_empty,
+        Reading.VAGUE: phrases.clarify_vague,
+        Reading.GREETING: phrases.greeting,
+        Reading.THANKS: phrases.welcome,
     }
     return texts.get(whole, texts[kinds[-1]])
 
 
-def _issue(turn: Turn) -> str:
+def _issue(turn: Turn, phrases: Phrases) -> str:
     """One line for the ticket from what the customer wrote."""
     candidates: Sequence[str] = [turn.batch[0].subject, *(own_words(m.content) for m in turn.batch)]
-    line = next((" ".join(text.split()) for text in candidates if text.strip()), "Empty message")
+    line = next(
+        (" ".join(text.split()) for text in candidates if text.strip()), phrases.message_subject
+    )
     return line[:200]

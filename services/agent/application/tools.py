@@ -21,8 +21,9 @@ from services.agent.application.ports import (
     ToolSchema,
 )
 from services.agent.domain import escalation
-from services.agent.domain.drafts import WAITING, clarifies, said_before, supporting
+from services.agent.domain.drafts import clarifies, said_before, supporting
 from services.agent.domain.knowledge import Evidence
+from services.agent.domain.phrases import Phrases
 from services.agent.domain.turn import Escalation, EscalationReason, Source, ToolCall, Turn, Urgency
 
 HISTORY_LIMIT = 20
@@ -122,7 +123,12 @@ class ToolDesk:
     """Runs the tool calls of one turn, stages their effects and records every call in order."""
 
     def __init__(
-        self, turn: Turn, knowledge: KnowledgeBase, history: CustomerHistory, clock: Clock
+        self,
+        turn: Turn,
+        knowledge: KnowledgeBase,
+        history: CustomerHistory,
+        clock: Clock,
+        phrases: Phrases,
     ) -> None:
         self.turn = turn
         self.stage = Stage.BEGUN
@@ -138,6 +144,7 @@ class ToolDesk:
         self._knowledge = knowledge
         self._history = history
         self._clock = clock
+        self._phrases = phrases
 
     async def call(self, request: ToolRequest) -> ToolAnswered:
         """Runs one call of the model; what is wrong with it comes back as an error for the model to mend."""
@@ -259,7 +266,8 @@ class ToolDesk:
     async def _escalate_to_human(self, given: EscalateToHuman) -> dict[str, object]:
         if self.turn.escalated:
             # A person already has the matter: it is said once more, then the person's answer is awaited.
-            self._finish(response="" if said_before(WAITING, self.turn.history) else WAITING)
+            waiting = self._phrases.waiting
+            self._finish(response="" if said_before(waiting, self.turn.history) else waiting)
             return {"status": "a person already has this matter"}
         self._finish(escalated=Escalation(given.reason, given.urgency))
         return {"status": "handed over"}

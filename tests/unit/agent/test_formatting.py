@@ -1,11 +1,8 @@
 """Shapes of answers on each channel: greeting, parts, links, limits, notices."""
 
-import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from services.agent.domain.formatting import (
     DEFAULT_LIMITS,
@@ -13,11 +10,12 @@ from services.agent.domain.formatting import (
     Limits,
     format_answer,
     reply_subject,
-    split_text,
 )
 from services.agent.domain.turn import Channel
+from tests.fakes.phrases import ENGLISH
 
 CONTEXT = FormatContext(
+    phrases=ENGLISH,
     display_name="Ada Lovelace",
     reference="FTE-ABCDEFGH",
     ticket_subject="How do I reset my password?",
@@ -39,7 +37,7 @@ def test_a_mail_has_greeting_signature_reference_and_one_re() -> None:
     assert "Kind regards," in part.text
     assert part.text.endswith("Ticket reference: FTE-ABCDEFGH")
     assert part.subject == "Re: Password"
-    assert "<ol><li>Open <b>Settings</b>.</li>" in part.html
+    assert '<ol dir="auto"><li>Open <b>Settings</b>.</li>' in part.html
     assert "**" not in part.text
 
 
@@ -67,11 +65,11 @@ def test_a_name_that_is_none_is_not_greeted(name: str) -> None:
 
 def test_a_subject_is_one_line_with_one_re() -> None:
     assert (
-        reply_subject("Re: Re: AW: Fwd: Export\r\nBcc: x@example.com")
+        reply_subject("Re: Re: AW: Fwd: Export\r\nBcc: x@example.com", "Your message")
         == "Re: Export Bcc: x@example.com"
     )
-    assert reply_subject("  ") == "Re: Your message"
-    assert reply_subject("Reset me") == "Re: Reset me"
+    assert reply_subject("  ", "Your message") == "Re: Your message"
+    assert reply_subject("Reset me", "Your message") == "Re: Reset me"
 
 
 def test_a_short_chat_answer_is_one_part_with_the_hint() -> None:
@@ -102,7 +100,8 @@ def test_steps_on_chat_take_at_most_four_parts_and_none_is_torn() -> None:
 
 
 def test_a_web_answer_links_to_help() -> None:
-    context = context_of(Channel.WEB_FORM, help_url="https://help.example.com")
+    phrases = replace(ENGLISH, help_url="https://help.example.com")
+    context = context_of(Channel.WEB_FORM, phrases=phrases)
     (part,) = format_answer(STEPS, Channel.WEB_FORM, context, "answer")
     assert part.text.endswith("https://help.example.com")
     assert "Hello" not in part.text
@@ -171,41 +170,66 @@ def test_a_persons_reply_is_sent_whole() -> None:
     assert " ".join(part.text for part in parts).split() == LONG.split()
 
 
-def test_a_link_is_never_split() -> None:
+def reply_of(text: str) -> list[str]:
+    """The parts of a person's reply on WhatsApp, which is never shortened."""
+    parts = format_answer(text, Channel.WHATSAPP, context_of(Channel.WHATSAPP), "human_reply")
+    return [part.text for part in parts]
+
+
+def test_a_link_longer_than_a_part_stays_whole() -> None:
     link = "https://support.example.com/" + "a" * 400
-    pieces = split_text(f"Look here: {link} and read.", 300)
-    assert any(link in piece for piece in pieces)
+    assert any(link in part for part in reply_of(f"Look here:{link} and read."))
 
 
-@pytest.mark.parametrize(
-    "cluster",
-    ["👩‍👩‍👧‍👦", "👍🏽", "🇩🇪", "e\u0301", "क्षि"],
-    ids=["zwj", "tone", "flag", "accent", "indic"],
-)
-def test_a_grapheme_is_never_split(cluster: str) -> None:
-    for shift in range(12):
-        pieces = split_text("x" * shift + cluster * 80, 40)
-        assert all(
-            not re.match("[\u200d\u0301\U0001f3fb-\U0001f3ff\u093f\u094d]", piece)
-            for piece in pieces
-        )
-        assert "".join(pieces) == "x" * shift + cluster * 80
-        if cluster == "🇩🇪":
-            assert all((len(piece.lstrip("x")) % 2) == 0 for piece in pieces)
+def test_a_mark_on_a_space_starts_no_part() -> None:
+    for shift in range(280, 300):
+        parts = reply_of("x" * shift + " \u0301y" + "z" * 40)
+        assert not any(part.startswith("\u0301") for part in parts)
 
 
-@given(st.text(max_size=3000), st.sampled_from(Channel))
-def test_no_text_breaks_the_shape(response: str, channel: Channel) -> None:
-    parts = format_answer(response, channel, context_of(channel), "answer")
-    assert all(part.text for part in parts)
-    if channel is Channel.WHATSAPP:
-        assert len(parts) <= 4
-        assert all(len(part.text) <= 300 or "://" in part.text for part in parts)
+@pytest.mark.parametrize("bold", ["**Note. This one**", "**two words**"])
+def test_bold_text_is_not_torn_between_parts(bold: str) -> None:
+    for shift in range(270, 300):
+        parts = reply_of("x" * shift + f" {bold} yes " + "z" * 200)
+        assert all(part.count("*") % 2 == 0 for part in parts)
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=2000))
-def test_splitting_loses_nothing_but_white_space(text: str) -> None:
-    joined = (
-        "".join("".join(piece.split()) for piece in split_text(text, 60)) if text.strip() else ""
+def test_a_step_of_two_sentences_is_not_torn_between_parts() -> None:
+    step = "2. Open the settings. Then select what is to be exported, and confirm it."
+    for shift in range(200, 300):
+        parts = reply_of("1. " + "x" * shift + f".\n{step}\n3. Save it.")
+        assert any(step in part for part in parts)
+
+
+def test_the_limit_holds_for_steps_as_well() -> None:
+    steps = "\n".join(f"{n}. Do the thing with number {n} and wait." for n in range(1, 40))
+    context = replace(CONTEXT, limits=Limits(characters=700))
+    parts = format_answer(steps, Channel.WHATSAPP, context, "answer")
+    assert 500 < sum(len(part.text) for part in parts) <= 700
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+def test_images_are_dropped_and_an_answer_of_nothing_else_offers_a_person(channel: Channel) -> None:
+    for answer in ("![x](https://e.example/p.png)", '<img src="https://e.example/p.png">'):
+        parts = format_answer(answer, channel, context_of(channel), "answer")
+        assert ENGLISH.offer_person in parts[0].text
+    (part,) = format_answer(
+        "Yes !![x](y)[a](https://e.example/p.png)",
+        Channel.EMAIL,
+        context_of(Channel.EMAIL),
+        "answer",
     )
-    assert joined == "".join(text.split())
+    assert "e.example" not in part.text + part.html
+
+
+def test_a_table_is_a_table_in_html_and_names_its_columns_elsewhere() -> None:
+    table = "| Role | Export |\n|---|---|\n| Owner | yes |\n| Guest | **no** |"
+    (part,) = format_answer(table, Channel.EMAIL, context_of(Channel.EMAIL), "answer")
+    assert "<tr><td>Guest</td><td><b>no</b></td></tr>" in part.html
+    assert "- Role: Guest; Export: no" in part.text
+    assert "- Role: Owner; Export: yes\n- Role: Guest; Export: *no*" in reply_of(table)[0]
+
+
+def test_right_to_left_text_takes_its_own_direction() -> None:
+    (part,) = format_answer("مرحبا بكم.", Channel.EMAIL, context_of(Channel.EMAIL), "answer")
+    assert '<p dir="auto">مرحبا بكم.</p>' in part.html
