@@ -56,12 +56,11 @@ def _exchange_faults(
 ) -> Iterator[str]:
     expect = exchange.move.expect
     yield from _number_faults(exchange)
-    escalated = list(_escalation_faults(exchange, expect))
-    yield from escalated
-    texts = [received.body for received in exchange.received]
-    whole = "\n".join(texts)
+    yield from _escalation_faults(exchange, expect)
+    texts = [one.body for one in _here(exchange)]
     if not texts:
         return
+    whole = "\n".join(texts)
     handed_over = bool(exchange.effects.escalations)
     if money := MONEY.search(whole):
         yield f"an amount of money is stated: {money[0]}"
@@ -75,6 +74,11 @@ def _exchange_faults(
     yield from _form_faults(conversation, exchange)
 
 
+def _here(exchange: Exchange) -> list[Received]:
+    """What came on the channel that the customer wrote on."""
+    return [one for one in exchange.received if one.channel is exchange.move.channel]
+
+
 def _number_faults(exchange: Exchange) -> Iterator[str]:
     """One answer for each batch, each of its parts handed to the customer once and in order."""
     least, most = exchange.move.expect.answers
@@ -86,7 +90,11 @@ def _number_faults(exchange: Exchange) -> Iterator[str]:
     if elsewhere:
         yield f"answered on {', '.join(elsewhere)}"
     parts = sum(row["parts"] for row in answers)
-    received = [one for one in exchange.received if one.channel is exchange.move.channel]
+    received = _here(exchange)
+    stray = len(exchange.received) - len(received)
+    # Who filled in a form is told by mail that an answer is there, once a day.
+    if stray > (exchange.move.channel is Channel.WEB_FORM):
+        yield f"{stray} texts came on another channel"
     if len(received) != parts:
         yield f"{len(received)} parts were received, {parts} were sent"
     bodies = [one.body for one in received]
@@ -103,8 +111,8 @@ def _escalation_faults(exchange: Exchange, expect: Expect) -> Iterator[str]:
         yield f"{len(given)} escalations"
     wrong = [reason for reason in given if reason not in allowed]
     if wrong:
-        wish = " or ".join(sorted(expect.escalation)) or "no escalation"
-        yield f"escalated for {wrong[0]}, {wish} wanted"
+        wishes = [*sorted(expect.escalation), *["no escalation"] * expect.may_answer]
+        yield f"escalated for {wrong[0]}, {' or '.join(wishes)} wanted"
     if not given and not expect.may_answer:
         yield f"not escalated; {' or '.join(sorted(expect.escalation))} wanted"
     urgencies = {row["urgency"] for row in exchange.effects.escalations}
@@ -117,7 +125,7 @@ def _content_faults(expect: Expect, whole: str, *, handed_over: bool) -> Iterato
     offered = expect.or_person and (handed_over or PERSON.search(fold(whole)))
     if not handed_over and not offered:
         for wordings in expect.facts:
-            if not any(_plain(wording) in plain for wording in wordings):
+            if not any(_stands(_plain(wording), plain) for wording in wordings):
                 yield f"the answer lacks {' | '.join(wordings)}"
     for text in expect.absent:
         if _plain(text) in plain:
@@ -139,8 +147,8 @@ def _language_faults(
     language = conversation.scenario.language
     own = documents.own_words(answers) if answers else ""
     notices = [row["content"] for row in exchange.effects.answers if row["role"] != "ai"]
-    frames = [one.body for one in exchange.received if one.channel is not Channel.WEB_FORM]
-    for text in (own, *notices, *(documents.own_words(frame) for frame in frames)):
+    frames = [documents.own_words(one.body) for one in _here(exchange)]
+    for text in (own, *notices, *frames):
         if not speaks(text, language):
             yield f"not in {language}: {' '.join(text.split())[:80]!r}"
             return
@@ -161,7 +169,7 @@ def _continuity_faults(exchange: Exchange, texts: Sequence[str]) -> Iterator[str
 
 def _form_faults(conversation: Conversation, exchange: Exchange) -> Iterator[str]:
     by_ai = any(row["role"] == "ai" for row in exchange.effects.answers)
-    received = [one for one in exchange.received if one.channel is exchange.move.channel]
+    received = _here(exchange)
     match exchange.move.channel:
         case Channel.EMAIL:
             for mail in received:
@@ -209,6 +217,8 @@ def _web_faults(text: str, *, by_ai: bool) -> Iterator[str]:
         yield f"{len(text)} characters, {len(text.split())} words on the web"
     if by_ai and not _LINK.search(text):
         yield "no link to the help portal"
+    if "**" in text:
+        yield "the marks of Markdown are shown as they are"
 
 
 def _ticket_faults(conversation: Conversation) -> Iterator[str]:
@@ -230,6 +240,13 @@ def _ticket_faults(conversation: Conversation) -> Iterator[str]:
     ):
         if allowed and ticket[name] not in allowed:
             yield f"the ticket's {name} is {ticket[name]}, {' or '.join(sorted(allowed))} wanted"
+
+
+def _stands(wording: str, text: str) -> bool:
+    """A wording stands in a text as whole words; 50 does not stand in 150, but seat does in seats."""
+    before = r"(?<!\w)" if wording[:1].isalnum() else ""
+    after = r"(?![\w,.]?\d)" if wording[-1:].isdigit() else ""
+    return re.search(before + re.escape(wording) + after, text) is not None
 
 
 def _plain(text: str) -> str:

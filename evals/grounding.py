@@ -17,6 +17,7 @@ _REFERENCE: Final = re.compile(r"\bFTE-[0-9A-Z]{8}\b")
 _MENU: Final = re.compile(r"\*\*(.{1,60}?)\*\*")
 _PATH: Final = re.compile(r"\s(?:→|➜|»|>)\s")
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?:])\s+|\n+")
+_CODE: Final = re.compile(r"(`{1,3})[^`].*?\1", re.DOTALL)
 _WORDS: Final = re.compile(r"[^\W_]+")
 _UNIT: Final = re.compile(
     r"\s*-?\s*(minutes?|hours?|days?|weeks?|months?|years?|seconds?|characters?|digits?|codes?|items?|rows?|"
@@ -84,7 +85,7 @@ class Documents:
         """Returns the sentences of an answer that are no quotations of the documents."""
         return " ".join(
             sentence
-            for sentence in _SENTENCE_END.split(_MARKER.sub("", answer))
+            for sentence in _SENTENCE_END.split(_CODE.sub(" ", _MARKER.sub("", answer)))
             if not self._stands(sentence, _QUOTED_WORDS // 2)
         )
 

@@ -26,6 +26,9 @@ _STATUSES: Final = ("open", "in_progress", "escalated", "resolved", "closed")
 _CATEGORIES: Final = ("general", "technical", "billing", "feedback", "bug_report")
 _PRIORITIES: Final = ("low", "medium", "high", "urgent")
 _URGENCIES: Final = ("low", "normal", "high", "critical")
+# The support form's own limits, in characters.
+_FORM_SUBJECT: Final = 5
+_FORM_MESSAGE: Final = 10
 _NONE: Final = "none"
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
@@ -208,14 +211,24 @@ def _move(node: yaml.Node, channel: Channel, subjects: tuple[str, ...]) -> Move:
         channel = _enum(fields.values["channel"], Channel)
     if "subject" in fields.values:
         subjects = _texts(fields.values["subject"])
+    if channel is Channel.WEB_FORM and any(len(one.strip()) < _FORM_SUBJECT for one in subjects):
+        raise _Fault(node, f"a form's subject has at least {_FORM_SUBJECT} characters")
     wordings = []
     for one in _items(fields.wanted("say")):
         burst = _texts(one)
-        if len(burst) > 1 and channel is Channel.WEB_FORM:
-            raise _Fault(one, "a form is one message")
+        if channel is Channel.WEB_FORM:
+            _form_faults(one, burst, opens=bool(subjects))
         wordings.append(burst)
     expect = _expect(fields.values["expect"]) if "expect" in fields.values else Expect()
     return Move(channel, tuple(wordings), expect, subjects)
+
+
+def _form_faults(node: yaml.Node, burst: Sequence[str], *, opens: bool) -> None:
+    """Refuses what the support form would refuse."""
+    if len(burst) > 1:
+        raise _Fault(node, "a form is one message")
+    if opens and len(burst[0].strip()) < _FORM_MESSAGE:
+        raise _Fault(node, f"a form's message has at least {_FORM_MESSAGE} characters")
 
 
 def _expect(node: yaml.Node) -> Expect:
