@@ -12,8 +12,10 @@ from evals.scenario import Channel, Expect, Mood, Move, Scenario
 PERSON = Person("Ada Example", "ada@example.com", "+15550100")
 DOCUMENTS = Documents.of(
     [
-        "### Invoices\n\nOwners find all invoices under **Settings**, then **Billing**, then **Invoices**. "
-        "The link works for 7 days. See https://help.corbel.example or write to billing@corbel.example."
+        (
+            "### Invoices\n\nOwners find all invoices under **Settings**, then **Billing**, then **Invoices**. "
+            "The link works for 7 days. See https://help.corbel.example or write to billing@corbel.example."
+        )
     ]
 )
 QUESTION = "Where do I find our invoices?"
