@@ -114,7 +114,11 @@ class Ledger:
     async def _watch(self) -> None:
         while self._waiting:
             senders = [sender for key in self._waiting for sender in key]
-            rows = {row["sender"]: row for row in await self._pool.fetch(_DONE, senders)}
+            try:
+                rows = {row["sender"]: row for row in await self._pool.fetch(_DONE, senders)}
+            except (OSError, asyncpg.PostgresError):
+                # Who waits has a limit of his own.
+                rows = {}
             for key, (written, event) in self._waiting.items():
                 ours = [rows[sender] for sender in key if sender in rows]
                 accepted = sum(row["accepted"] for row in ours)
