@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from evals.speech import fold
 
-_TEXTS: Final = ("*.md", "*.yaml")
+_INTERNAL: Final = "\naudience: internal\n"
+# Front matter stands at the beginning.
+_HEAD: Final = 500
 _LINK: Final = re.compile(r"https?://[^\s<>\"'()\[\]]+")
 _ADDRESS: Final = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _NUMBER: Final = re.compile(r"(?<![\w#-])\d+(?:[.,]\d+)*")
@@ -40,13 +42,19 @@ class Documents:
 
     @classmethod
     def read(cls, folder: Path) -> "Documents":
-        """Reads what the company tells its customers; what is marked for its staff is left out."""
-        texts = [
-            path.read_text(encoding="utf-8")
-            for kind in _TEXTS
-            for path in sorted(folder.rglob(kind))
-        ]
-        return cls.of([text for text in texts if "\naudience: internal\n" not in text[:500]])
+        """Reads what the company tells its customers; what is marked for its staff is left out.
+
+        Of other files than Markdown, such as phrases, only the links count: they are no documentation.
+        """
+        documents = cls.of(
+            [
+                text
+                for path in sorted(folder.rglob("*.md"))
+                if _INTERNAL not in (text := path.read_text(encoding="utf-8"))[:_HEAD]
+            ]
+        )
+        others = [path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.yaml"))]
+        return replace(documents, links=documents.links | frozenset(_links("\n".join(others))))
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> "Documents":

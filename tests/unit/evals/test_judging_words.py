@@ -52,3 +52,13 @@ def test_a_list_marker_and_a_reference_are_no_figures() -> None:
     documents = Documents.of(["Open **Settings** and select **Export** for 20,000 items."])
     assert documents.invented("1. Open **Settings**\n2. 20.000 items\n\nFTE-99887766") == []
     assert documents.invented("Open **Settings → Export**.") == []
+
+
+def test_phrases_give_links_but_no_words(tmp_path: Path) -> None:
+    (tmp_path / "docs.md").write_text("It takes 7 minutes.")
+    signature = "Kind regards from the digital assistant of our customer success team, in 77 words"
+    (tmp_path / "en.yaml").write_text(f"help: https://help.example\nsignature: {signature}")
+    documents = Documents.read(tmp_path)
+    assert documents.invented("See https://help.example") == []
+    assert documents.invented("In 77 words") != []
+    assert not documents.quotes(signature)
