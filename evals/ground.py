@@ -37,10 +37,13 @@ def running_model(environment: Environment) -> str:
         raise Refused("the stack is not running; start it with `fte up`, or use --own")
     if not record.ready:
         raise Refused("the stack is still starting; wait until `fte up` says that it is ready")
-    names = {part.name for part in record.parts}
-    if not {"gmail", "twilio"} <= names:
-        raise Refused("the running stack talks to real providers: an evaluation would reach people")
-    return load_environment({**os.environ, **_environ_of(record, "agent")}).model_mode
+    delivery = _environ_of(record, "delivery")
+    for name in ("FTE_GMAIL_API_URL", "FTE_TWILIO_API_URL"):
+        if delivery.get(name, "") != environment.shared[name]:
+            raise Refused("the running stack talks to a real provider: it would reach people")
+    agent = _environ_of(record, "agent")
+    model = {name: value for name, value in agent.items() if name.startswith("FTE_OPENAI_")}
+    return load_environment({**os.environ, **model}).model_mode
 
 
 def refuse_real(environment: Environment) -> None:
@@ -56,14 +59,13 @@ def refuse_real(environment: Environment) -> None:
 
 
 def _environ_of(record: Record, name: str) -> Mapping[str, str]:
-    """Returns the model's settings that a service was really started with."""
+    """Returns what a service was really started with; empty while it is down."""
     part = next((part for part in record.parts if part.name == name), None)
     process = part.process.find() if part and part.process else None
     try:
-        found = process.environ() if process else {}
+        return process.environ() if process else {}
     except psutil.Error:
-        found = {}
-    return {key: value for key, value in found.items() if key.startswith("FTE_OPENAI_")}
+        return {}
 
 
 @asynccontextmanager
