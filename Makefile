@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install runtime run test check format lint types imports protos generate generated unit gate contract \
-        integration faults mutants e2e campaign lock clean
+        integration faults mutants e2e evals corpora campaign lock clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ run: install ## Starts everything and plays the demonstration; ONCE=1 ends after
 	@exec $(BIN)/fte up $(if $(ONCE),--once,--demo)
 
 # What waits for processes most of the time runs in pairs; each stack chooses its own ports.
-test: install runtime check unit gate ## Runs all checks and all tests
+test: install runtime check unit ## Runs all checks and all tests
 	@$(MAKE) --no-print-directory -j2 --output-sync=target contract integration
 	@$(MAKE) --no-print-directory -j2 --output-sync=target faults mutants-third
 	@$(MAKE) --no-print-directory e2e
@@ -50,7 +50,7 @@ format: install ## Fails if a file is not formatted
 
 lint: install ## Looks for faults and lists long files
 	$(BIN)/ruff check .
-	@find services chassis devstack drill cli simulators -name '*.py' -size +4k -exec awk 'END { if (NR > 400) print FILENAME": "NR" lines" }' {} \;
+	@find services chassis devstack drill evals cli simulators -name '*.py' -size +4k -exec awk 'END { if (NR > 400) print FILENAME": "NR" lines" }' {} \;
 
 types: install ## Checks the types
 	$(BIN)/mypy .
@@ -73,10 +73,10 @@ generated: install ## Fails if gen/ or docs/settings.md is stale
 	$(BIN)/python scripts/generate.py --check
 	$(BIN)/python scripts/settings_table.py --check
 
-unit: install ## Runs the unit tests
-	$(BIN)/pytest tests/unit
+unit: install ## Runs the unit tests and the short evaluations of the employee's parts
+	$(BIN)/pytest tests/unit tests/evals
 
-gate: install ## Runs the gate that every change of the employee must pass
+gate: install runtime ## Runs the gate that every change of the employee must pass, on a stack of its own
 	$(BIN)/pytest tests/gate
 
 contract: install ## Runs the contract tests
@@ -98,8 +98,16 @@ mutants-third: install
 campaign: install runtime ## Runs the long proof, about 80 minutes, and writes docs/reports/
 	$(BIN)/python -m tests.faults.campaign
 
-e2e: install ## Runs the stories on a whole stack of its own
-	$(BIN)/pytest tests/e2e
+e2e: install runtime ## Runs the gate, the short evaluation and the stories on one whole stack
+	$(BIN)/pytest tests/gate tests/e2e
+
+evals: install runtime ## Runs the long evaluations: the employee's parts, then simulated customers
+	FTE_EVALS=long $(BIN)/pytest tests/evals -m "not corpora"
+	$(BIN)/fte eval --own --trials 4 --gate
+
+corpora: install ## Runs the evaluations on public data; CORPORA=DIR says where they are
+	@test -d "$(CORPORA)" || { echo "say where the public data are: make corpora CORPORA=DIR" >&2; exit 1; }
+	FTE_CORPORA="$(abspath $(CORPORA))" FTE_EVALS=long $(BIN)/pytest tests/evals -m corpora
 
 lock: ## Writes requirements.lock from requirements.in
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -209,6 +209,43 @@ def drill(
     raise typer.Exit(asyncio.run(run_drill(load_environment(), os.environ, options)))
 
 
+@app.command("eval", epilog="Example: fte eval --own --trials 4")
+def evaluate(
+    *,
+    seed: Annotated[int, typer.Option(help="draws the wordings")] = 1,
+    trials: Annotated[int, typer.Option(help="how often each is played", min=1, max=16)] = 1,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="play this one; * stands for anything")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="play the small set")] = False,
+    own: Annotated[bool, typer.Option("--own", help="on a stack of its own")] = False,
+    at_once: Annotated[int, typer.Option(help="customers at the same time", min=1, max=64)] = 12,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="exit 1 if a score lies below evals/baseline.json")
+    ] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="write the scores into evals/baseline.json")
+    ] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="write everything to a file")
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="A B", help="only compare two such files; exit 1 if pass^1 fell"),
+    ] = None,
+) -> None:
+    """Plays simulated customers and grades what came of it: pass^1 and pass^k by topic, channel, language, mood."""
+    from cli.eval import Wishes, run_eval, show_comparison  # noqa: PLC0415
+    from evals.run import Options as Played  # noqa: PLC0415
+
+    if compare:
+        raise typer.Exit(show_comparison(*compare))
+    if record and only:
+        raise typer.BadParameter("--record needs a whole set, not --only")
+    options = Played(seed, trials, tuple(only or ()), quick, at_once)
+    raise typer.Exit(run_eval(options, Wishes(own, json_file, gate, record)))
+
+
 bench = typer.Typer(help="Measures the running stack.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
