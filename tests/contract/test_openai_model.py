@@ -8,11 +8,12 @@ import pytest
 from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.adapters.language_model_openai import OpenAiModel
 from services.agent.application.ports import CustomerSaid, ModelRequest, ModelUnavailable
+from services.agent.application.registry import TOOLS
 from services.agent.application.think import Thinker
-from services.agent.application.tools import TOOLS
 from services.agent.domain.turn import Channel, EscalationReason, TurnAnswer
 from tests.contract.simulators_running import Simulator, simulator
 from tests.fakes.agent import KnownHistory, MemoryKnowledge
+from tests.fakes.phrases import BOOK
 from tests.unit.agent.turns import text, turn
 
 REQUEST = ModelRequest(
@@ -62,9 +63,10 @@ async def model(provider: Simulator) -> AsyncIterator[OpenAiModel]:
 async def think(model: OpenAiModel, question: str = "How do I reset my password?") -> TurnAnswer:
     thinker = Thinker(
         model=model,
-        fallback=OfflinePolicy(),
+        fallback=OfflinePolicy(BOOK),
         knowledge=MemoryKnowledge(),
         history=KnownHistory(),
+        phrases=BOOK,
     )
     return await thinker.think(turn(text(question)))
 
@@ -105,7 +107,8 @@ async def test_a_scripted_text_and_its_usage_come_back(
     provider.call("POST", "/_script", [{"content": "hello"}])
     reply = await model.respond(REQUEST)
     assert (reply.text, reply.tool_calls) == ("hello", ())
-    assert reply.tokens_used > 0
+    assert reply.usage.calls == 1
+    assert reply.usage.input_tokens > reply.usage.output_tokens > 0
 
 
 async def test_spoilt_arguments_reach_the_desk_and_are_mended(

@@ -17,8 +17,7 @@ from services.agent.application.ports import (
     ToolAnswered,
 )
 from services.agent.application.prompting import load_prompts
-from services.agent.application.think import STEPS, Thinker
-from services.agent.domain import drafts
+from services.agent.application.think import Thinker
 from services.agent.domain.turn import (
     Channel,
     EscalationReason,
@@ -28,7 +27,9 @@ from services.agent.domain.turn import (
     Turn,
     TurnAnswer,
 )
+from services.agent.domain.usage import Budgets
 from tests.fakes.agent import AWAY, CONTEXT, KnownHistory, MemoryKnowledge, ScriptedModel, calls
+from tests.fakes.phrases import BOOK, ENGLISH
 from tests.unit.agent.turns import NOW, text, turn
 
 KNOWLEDGE = MemoryKnowledge()
@@ -53,9 +54,10 @@ def line(content: str, role: Role = Role.AI, minutes: int = 1) -> HistoryLine:
 async def think(given: Turn, model: ScriptedModel, *, fallback: bool = False) -> TurnAnswer:
     thinker = Thinker(
         model=model,
-        fallback=OfflinePolicy() if fallback else None,
+        fallback=OfflinePolicy(BOOK) if fallback else None,
         knowledge=KNOWLEDGE,
         history=KnownHistory(given.history),
+        phrases=BOOK,
     )
     return await thinker.think(given)
 
@@ -118,7 +120,7 @@ async def test_plain_text_is_nudged_once_then_escalated() -> None:
 async def test_an_endless_loop_ends_after_its_steps() -> None:
     model = ScriptedModel(calls(TICKET), calls(HISTORY), calls(SEARCH))
     answer = await think(turn(), model)
-    assert len(model.requests) == STEPS
+    assert len(model.requests) == Budgets().steps
     assert answer.escalation is not None
     assert answer.escalation.reason is EscalationReason.MODEL_FAULT
 
@@ -156,9 +158,10 @@ class HangingModel(ScriptedModel):
 async def test_a_model_that_hangs_is_given_up_at_the_cap() -> None:
     thinker = Thinker(
         model=HangingModel(AWAY),
-        fallback=OfflinePolicy(),
+        fallback=OfflinePolicy(BOOK),
         knowledge=KNOWLEDGE,
         history=KnownHistory(),
+        phrases=BOOK,
         mail_cap_seconds=0.05,
     )
     assert "Forgot password" in (await thinker.think(turn())).response
@@ -169,6 +172,7 @@ async def test_the_cap_of_the_channel_fails_a_turn_without_fallback() -> None:
         model=HangingModel(AWAY),
         knowledge=KNOWLEDGE,
         history=KnownHistory(),
+        phrases=BOOK,
         chat_cap_seconds=0.05,
         mail_cap_seconds=3600,
     )
@@ -179,9 +183,9 @@ async def test_the_cap_of_the_channel_fails_a_turn_without_fallback() -> None:
 @pytest.mark.parametrize(
     ("message", "response"),
     [
-        ("", drafts.CLARIFY_EMPTY),
-        ("it doesn't work", drafts.CLARIFY_VAGUE),
-        ("thanks!", drafts.WELCOME),
+        ("", ENGLISH.clarify_empty),
+        ("it doesn't work", ENGLISH.clarify_vague),
+        ("thanks!", ENGLISH.welcome),
     ],
 )
 async def test_a_batch_without_a_matter_needs_no_model(message: str, response: str) -> None:
@@ -193,7 +197,7 @@ async def test_a_batch_without_a_matter_needs_no_model(message: str, response: s
 
 
 async def test_a_second_vague_message_goes_to_a_person() -> None:
-    given = turn(text("it doesn't work", Channel.WHATSAPP), history=(line(drafts.CLARIFY_VAGUE),))
+    given = turn(text("it doesn't work", Channel.WHATSAPP), history=(line(ENGLISH.clarify_vague),))
     answer = await think(given, ScriptedModel(AWAY))
     assert answer.escalation is not None
     assert answer.escalation.reason is EscalationReason.WEAK_EVIDENCE
@@ -209,11 +213,11 @@ async def test_an_escalated_matter_still_gets_an_answer_to_a_plain_new_question(
 async def test_an_escalated_matter_is_told_once_that_a_person_follows_up() -> None:
     given = turn(text("What does Pro cost?"), escalated=True)
     first = await think(given, ScriptedModel(AWAY))
-    assert (first.response, first.escalation) == (drafts.WAITING, None)
-    again = replace(given, history=(line(drafts.WAITING),))
+    assert (first.response, first.escalation) == (ENGLISH.waiting, None)
+    again = replace(given, history=(line(ENGLISH.waiting),))
     second = await think(again, ScriptedModel(AWAY))
     assert (second.response, second.escalation) == ("", None)
-    silent = replace(given, history=(line(drafts.WAITING, minutes=2), line("", minutes=1)))
+    silent = replace(given, history=(line(ENGLISH.waiting, minutes=2), line("", minutes=1)))
     third = await think(silent, ScriptedModel(AWAY))
     assert (third.response, third.escalation) == ("", None)
 

@@ -6,10 +6,11 @@ from typing import TypeAlias
 import pytest
 
 from services.agent.application.ports import ToolAnswered, ToolRequest
-from services.agent.application.tools import TOOLS, Stage, ToolDesk
-from services.agent.domain.drafts import WAITING
+from services.agent.application.registry import TOOLS, Stage
+from services.agent.application.tools import ToolDesk
 from services.agent.domain.turn import EscalationReason, Turn
 from tests.fakes.agent import EmptyKnowledge, KnownHistory, MemoryKnowledge
+from tests.fakes.phrases import ENGLISH
 from tests.unit.agent.turns import form, turn
 
 MESSAGE = "Select **Forgot password?** on the sign-in page."
@@ -28,7 +29,7 @@ class StillClock:
 
 def desk_for(given: Turn | None = None, *, knowledge: object = None) -> ToolDesk:
     base = knowledge or MemoryKnowledge()
-    return ToolDesk(given or turn(), base, KnownHistory(), StillClock())  # type: ignore[arg-type]
+    return ToolDesk(given or turn(), base, KnownHistory(), StillClock(), ENGLISH)  # type: ignore[arg-type]
 
 
 async def play(desk: ToolDesk, *made: Call) -> ToolAnswered:
@@ -151,4 +152,4 @@ async def test_a_matter_that_waits_for_a_person_is_not_escalated_again() -> None
     desk = desk_for(turn(escalated=True))
     await play(desk, TICKET, HISTORY, SEARCH, ESCALATE)
     assert desk.escalation is None
-    assert desk.response == WAITING
+    assert desk.response == ENGLISH.waiting
