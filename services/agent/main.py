@@ -57,6 +57,7 @@ from services.agent.application.runner import Runner
 from services.agent.application.takeover import TakeOvers
 from services.agent.application.think import Thinker
 from services.agent.application.turns import Commit, Turns, TurnTimes
+from services.agent.domain.phrases import PhraseBook
 from services.agent.domain.usage import Budgets, Limit
 from services.agent.settings import AgentSettings
 
@@ -114,7 +115,9 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     limits = ChannelLimits(intake)
     outcomes = SendOutcomes(pool, turn_pool)
     heads, times = PostgresHeads(turn_pool), _times(settings)
-    desk = Desk(Turns(heads, times), Ownership(heads, times, limits.of), limits.of, committed)
+    phrases = load_phrases(settings.context_dir)
+    ownership = Ownership(heads, times, limits.of, phrases)
+    desk = Desk(Turns(heads, times, phrases), ownership, limits.of, committed)
     customers = ActorClient(sidecar)
     fences = Fences(DeliveryServiceStub(sidecar.service("delivery")))
     corrections = SendCorrections(outcomes, customers)
@@ -125,7 +128,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
         f"{settings.instance}/{uuid4()}",
         PostgresDueHeads(pool, inbound),
         customers,
-        _thinker(settings, turn_pool, process),
+        _thinker(settings, turn_pool, process, phrases),
         settings.runner_capacity,
     )
 
@@ -192,9 +195,10 @@ def _times(settings: AgentSettings) -> TurnTimes:
     )
 
 
-def _thinker(settings: AgentSettings, turn_pool: Pool, process: Process) -> Thinker:
-    phrases = load_phrases(settings.context_dir)
-    offline = OfflinePolicy(phrases)
+def _thinker(
+    settings: AgentSettings, turn_pool: Pool, process: Process, phrases: PhraseBook
+) -> Thinker:
+    offline = OfflinePolicy()
     key = settings.openai_api_key.get_secret_value()
     model = (
         OpenAiModel(key, settings.openai_base_url or None, settings.openai_model) if key else None

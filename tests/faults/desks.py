@@ -12,6 +12,7 @@ from services.agent.application.ownership import Ownership
 from services.agent.application.turns import LEASE, Fence, Turns, TurnTimes
 from services.agent.domain.formatting import DEFAULT_LIMITS, Limits
 from services.agent.domain.turn import Channel, Turn
+from tests.fakes.phrases import BOOK
 
 _NONE = timedelta(0)
 _CAP = timedelta(seconds=60)
@@ -23,7 +24,9 @@ def desk(turns: Pool, lease: timedelta = LEASE) -> Desk:
         quiet=_NONE, burst=_NONE, chat_cap=_CAP, mail_cap=_CAP, retry=_NONE, lease=lease
     )
     heads = PostgresHeads(turns)
-    return Desk(Turns(heads, times), Ownership(heads, times, _limits), _limits, lambda _: None)
+    return Desk(
+        Turns(heads, times, BOOK), Ownership(heads, times, _limits, BOOK), _limits, lambda _: None
+    )
 
 
 def fence(turn: Turn) -> Fence:

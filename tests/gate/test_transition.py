@@ -15,13 +15,14 @@ MONEY = re.compile(r"[$€£¥]|\d\s*(?:usd|eur|gbp|dollars?|euros?|pounds?)\b",
 
 async def respond(content: str, channel: Channel) -> tuple[TurnAnswer, list[Part]]:
     thinker = Thinker(
-        model=OfflinePolicy(BOOK), knowledge=MemoryKnowledge(), history=KnownHistory(), phrases=BOOK
+        model=OfflinePolicy(), knowledge=MemoryKnowledge(), history=KnownHistory(), phrases=BOOK
     )
     message = form(content) if channel is Channel.WEB_FORM else text(content, channel)
     if channel is not Channel.WHATSAPP and not content:
         message = type(message)(message.message_id, channel, "", message.accept_time)
     answer = await thinker.think(turn(message))
     context = FormatContext(
+        phrases=BOOK.of(answer.language),
         display_name="Ada",
         reference="FTE-ABCDEFGH",
         ticket_subject=answer.ticket_subject,

@@ -25,6 +25,7 @@ from services.agent.domain.turn import (
     Side,
     Turn,
 )
+from tests.fakes.phrases import BOOK
 from tests.integration.postgres import Database
 
 TIMES = TurnTimes(
@@ -60,7 +61,7 @@ async def agent(database: Database) -> AsyncIterator[Agent]:
     look = await asyncpg.connect(database.superuser)
     inbound = InboundStore(ledger, TIMES.quiet, TIMES.burst)
     yield Agent(
-        Turns(PostgresHeads(turn), TIMES),
+        Turns(PostgresHeads(turn), TIMES, BOOK),
         inbound,
         PostgresDueHeads(ledger, inbound),
         SendOutcomes(ledger, turn),

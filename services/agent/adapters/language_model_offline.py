@@ -18,9 +18,9 @@ from services.agent.application.ports import (
 )
 from services.agent.domain import quoting, sentiment
 from services.agent.domain.formatting import is_reply
-from services.agent.domain.phrases import DEFAULT_LANGUAGE, PhraseBook, Phrases
 from services.agent.domain.reading import asked, language_of, own_words
 from services.agent.domain.terms import terms
+from services.agent.domain.turn import DEFAULT_LANGUAGE
 
 # Questions of one batch that are searched for; further ones are named as open.
 SEARCHED_QUESTIONS = 6
@@ -41,8 +41,7 @@ class OfflinePolicy:
     language cannot be told is taken to be in `docs_language`.
     """
 
-    def __init__(self, phrases: PhraseBook, docs_language: str = DEFAULT_LANGUAGE) -> None:
-        self._phrases = phrases
+    def __init__(self, docs_language: str = DEFAULT_LANGUAGE) -> None:
         self._docs_language = docs_language
 
     @property
@@ -80,13 +79,13 @@ class OfflinePolicy:
         self, points: Sequence[str], searches: Sequence[_Search], request: ModelRequest, mood: float
     ) -> str:
         """Answers point by point: a quotation for each that was found, and the others named as open."""
-        phrases = self._phrases.of(request.language)
-        found = {point: self._best(point, points, searches, request.language) for point in points}
+        phrases = request.phrases
+        found = {point: self._best(point, points, searches, phrases.language) for point in points}
         quoted: dict[str, tuple[quoting.Found, str]] = {}
         for point, section in found.items():
             if section is not None:
                 quoted.setdefault(section.section_id, (section, point))
-        pieces = self._quotations(list(quoted.values()), len(points), request, phrases)
+        pieces = self._quotations(list(quoted.values()), len(points), request)
         if mood < _UPSET:
             pieces.insert(0, phrases.sympathy)
         pieces += [
@@ -101,13 +100,13 @@ class OfflinePolicy:
         quoted: Sequence[tuple[quoting.Found, str]],
         share: int,
         request: ModelRequest,
-        phrases: Phrases,
     ) -> list[str]:
+        phrases = request.phrases
         pieces: list[str] = []
         foreign = False
         for section, point in quoted:
             language = language_of(section.content, self._docs_language)
-            if language != request.language and not foreign:
+            if language != phrases.language and not foreign:
                 foreign = True
                 pieces.append(phrases.passage_intro(language))
             pieces.append(quoting.quote(section, point, request.channel, share))

@@ -12,6 +12,7 @@ from fte.intake.v1 import intake_service_pb2
 from services.agent.domain.conversation import State, Ticket
 from services.agent.domain.events import OutboundPart, ResponseGiven
 from services.agent.domain.turn import (
+    DEFAULT_LANGUAGE,
     Channel,
     ConversationId,
     CustomerId,
@@ -122,6 +123,7 @@ def turn_to_proto(turn: Turn) -> customer_actor_pb2.Turn:
         display_name=turn.display_name,
         due_time=timestamp(turn.due_time),
         escalated=turn.escalated,
+        language=turn.language,
     )
 
 
@@ -161,6 +163,7 @@ def turn_from_proto(turn: customer_actor_pb2.Turn) -> Turn:
         previous_channel=_FROM_CHANNELS.get(turn.previous_channel),
         display_name=turn.display_name,
         escalated=turn.escalated,
+        language=turn.language or DEFAULT_LANGUAGE,
     )
 
 
@@ -194,6 +197,7 @@ def answer_to_proto(answer: TurnAnswer) -> customer_actor_pb2.TurnAnswer:
             customer_actor_pb2.Source(section_id=s.section_id, content_hash=s.content_hash)
             for s in answer.sources
         ],
+        language=answer.language,
     )
 
 
@@ -217,6 +221,7 @@ def answer_from_proto(answer: customer_actor_pb2.TurnAnswer) -> TurnAnswer:
         latency_ms=answer.latency_ms,
         model=answer.model,
         sources=tuple(Source(s.section_id, s.content_hash) for s in answer.sources),
+        language=answer.language or DEFAULT_LANGUAGE,
     )
 
 
@@ -240,6 +245,7 @@ def state_to_proto(state: State) -> customer_actor_pb2.Snapshot:
         mood=state.mood,
         mood_count=state.mood_count,
         last_message_time=timestamp(state.last_message_time) if state.last_message_time else None,
+        language=state.language,
     )
 
 
@@ -262,6 +268,7 @@ def state_from_proto(snapshot: customer_actor_pb2.Snapshot) -> State | None:
         last_message_time=moment(snapshot.last_message_time)
         if snapshot.HasField("last_message_time")
         else None,
+        language=snapshot.language or DEFAULT_LANGUAGE,
     )
 
 

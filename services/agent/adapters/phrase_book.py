@@ -15,8 +15,8 @@ from typing import Any, get_type_hints
 import structlog
 import yaml
 
-from services.agent.domain.phrases import DEFAULT_LANGUAGE, OTHER, PhraseBook, Phrases, Place
-from services.agent.domain.turn import Channel
+from services.agent.domain.phrases import OTHER, PhraseBook, Phrases, Place
+from services.agent.domain.turn import DEFAULT_LANGUAGE, Channel
 
 SHIPPED = Path(__file__).resolve().parent.parent / "phrases"
 FOLDER = "phrases"

@@ -17,6 +17,7 @@ from services.agent.application.turns import (
 from services.agent.domain.conversation import State, evolve_all
 from services.agent.domain.decisions import Clock, decide_reply
 from services.agent.domain.events import Event, HandedBack, TakenOver
+from services.agent.domain.phrases import PhraseBook
 from services.agent.domain.turn import (
     ConversationId,
     CustomerId,
@@ -78,11 +79,13 @@ class Ownership:
         heads: HeadStore,
         times: TurnTimes,
         limits: LimitsOf,
+        phrases: PhraseBook,
         new_id: Callable[[], UUID] = uuid4,
     ) -> None:
         self._heads = heads
         self._times = times
         self._limits = limits
+        self._phrases = phrases
         self._new_id = new_id
 
     async def take_over(
@@ -144,7 +147,7 @@ class Ownership:
             turn = replace(self._turn(head, state, (newest,)), epoch=head.epoch)
             events = decide_reply(
                 state, turn, person, text, message_id, self._limits(newest.channel),
-                Clock(head.now, self._new_id),
+                self._phrases.of(state.language), Clock(head.now, self._new_id),
             )  # fmt: skip
             return Replied(message_id, await self._commit(transaction, turn, state, events))
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.agent.domain.knowledge import Evidence
+from services.agent.domain.phrases import Phrases
 from services.agent.domain.turn import Channel, HistoryLine, Turn
 from services.agent.domain.usage import DaySpent, Usage
 
@@ -72,14 +73,15 @@ class ToolSchema:
 class ModelRequest:
     """Everything that a model is asked with; `system` and `tools` are the same bytes in every turn.
 
-    In the course of a turn `transcript` only grows at its end. `language` is the customer's, ISO 639-1.
+    In the course of a turn `transcript` only grows at its end. `phrases` are what we say by ourselves in the
+    customer's language.
     """
 
     system: str
     transcript: Sequence[TranscriptItem]
     tools: Sequence[ToolSchema]
     channel: Channel
-    language: str = "en"
+    phrases: Phrases
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from services.agent.application.registry import TOOLS, Stage
 from services.agent.application.tools import FAILED_SEARCHES, ToolDesk
 from services.agent.domain import drafts, escalation, sentiment
 from services.agent.domain.formatting import is_reply
-from services.agent.domain.phrases import DEFAULT_LANGUAGE, PhraseBook, Phrases
+from services.agent.domain.phrases import PhraseBook, Phrases
 from services.agent.domain.reading import Reading, considered, own_words, read
 from services.agent.domain.turn import (
     Channel,
@@ -104,7 +104,7 @@ class Thinker:
         decided, language = _judged(turn)
         phrases = self._phrases.of(language)
         desk = ToolDesk(turn, self._knowledge, self._history, self._means.clock, phrases)
-        run = _Run(self._means, desk, language)
+        run = _Run(self._means, desk, phrases, language)
         issue = _issue(turn, phrases)
         text = _courtesy(turn, phrases)
         if decided is not None:
@@ -146,9 +146,10 @@ class _SilentError(Exception):
 class _Run:
     """One turn under way: who is asked, what was said, what it cost."""
 
-    def __init__(self, means: _Means, desk: ToolDesk, language: str) -> None:
+    def __init__(self, means: _Means, desk: ToolDesk, phrases: Phrases, language: str) -> None:
         self._means = means
         self._desk = desk
+        self._phrases = phrases
         self._language = language
         self._started = means.clock.monotonic()
         self._model = means.model
@@ -201,6 +202,7 @@ class _Run:
             latency_ms=round((self._means.clock.monotonic() - self._started) * 1000),
             model=self._model.name if self._asked else "rules",
             sources=desk.sources,
+            language=self._language,
         )
 
     def _escalation(self) -> Escalation | None:
@@ -253,7 +255,7 @@ class _Run:
             transcript=tuple(self._transcript),
             tools=_SCHEMAS,
             channel=self._desk.turn.channel,
-            language=self._language,
+            phrases=self._phrases,
         )
         self._asked = True
         async with asyncio.timeout(seconds):
@@ -266,7 +268,7 @@ class _Run:
 def _judged(turn: Turn) -> tuple[Escalation | None, str]:
     """What the customer's words decide before any model is asked, and their language."""
     texts = [_heard(message) for message in turn.batch]
-    return escalation.before(texts, turn.channel), DEFAULT_LANGUAGE
+    return escalation.before(texts, turn.channel), turn.language
 
 
 def _heard(message: InboundText) -> str:

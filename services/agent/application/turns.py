@@ -16,6 +16,7 @@ from services.agent.domain.decisions import (
 )
 from services.agent.domain.events import Event, MessagesTaken
 from services.agent.domain.formatting import Limits
+from services.agent.domain.phrases import PhraseBook
 from services.agent.domain.turn import (
     Channel,
     ConversationId,
@@ -90,10 +91,15 @@ class Turns:
     """Begins and commits turns of one customer's side; `cached` states are used only if their version fits."""
 
     def __init__(
-        self, heads: HeadStore, times: TurnTimes, new_id: Callable[[], UUID] = uuid4
+        self,
+        heads: HeadStore,
+        times: TurnTimes,
+        phrases: PhraseBook,
+        new_id: Callable[[], UUID] = uuid4,
     ) -> None:
         self._heads = heads
         self._times = times
+        self._phrases = phrases
         self._new_id = new_id
 
     async def begin(
@@ -123,12 +129,13 @@ class Turns:
             await transaction.open_turn(turn, runner, self._times.lease, cap)
             clock = Clock(head.now, self._new_id)
             if head.owner is Owner.HUMAN:
-                events = decide_with_human(state, turn, clock)
+                events = decide_with_human(state, turn, self._phrases.of(state.language), clock)
                 return await self._write(transaction, turn, state, events)
             if turn.begin_count > BEGINS:
                 events = decide_failure(
-                    state, turn, "runner_died", head.failure_count, limits(turn.channel), clock
-                )
+                    state, turn, "runner_died", head.failure_count, limits(turn.channel),
+                    self._phrases.of(state.language), clock,
+                )  # fmt: skip
                 return await self._write(transaction, turn, state, events)
             return Begun(turn, state)
 
@@ -142,7 +149,8 @@ class Turns:
                 return None
             head, turn, state = fenced
             clock = Clock(head.now, self._new_id)
-            events = decide_answer(state, turn, answer, limits(turn.channel), clock)
+            phrases = self._phrases.of(answer.language)
+            events = decide_answer(state, turn, answer, limits(turn.channel), phrases, clock)
             return await self._write(transaction, turn, state, events)
 
     async def commit_failure(
@@ -156,7 +164,10 @@ class Turns:
             head, turn, state = fenced
             failures = head.failure_count + 1
             clock = Clock(head.now, self._new_id)
-            events = decide_failure(state, turn, error, failures, limits(turn.channel), clock)
+            events = decide_failure(
+                state, turn, error, failures, limits(turn.channel),
+                self._phrases.of(state.language), clock,
+            )  # fmt: skip
             commit = await self._write(transaction, turn, state, events)
             if commit.outcome == "retried":
                 await transaction.back_off(failures, self._times.retry * 2 ** (failures - 1))
@@ -255,4 +266,5 @@ def _turn(
         previous_channel=state.channels[-1] if verified and not is_new else None,
         display_name=batch[-1].sender_name if batch else "",
         escalated=ticket.escalated if ticket else False,
+        language=state.language,
     )

@@ -14,7 +14,14 @@ from services.agent.domain.events import (
     ResponseGiven,
     TicketOpened,
 )
-from services.agent.domain.turn import Channel, ConversationId, HistoryLine, Role, TicketId
+from services.agent.domain.turn import (
+    DEFAULT_LANGUAGE,
+    Channel,
+    ConversationId,
+    HistoryLine,
+    Role,
+    TicketId,
+)
 
 KEPT = 20
 # A message within this time of the last one goes on with the same conversation.
@@ -33,7 +40,10 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the next turn needs to know; lists hold the last 20, oldest first."""
+    """What the next turn needs to know; lists hold the last 20, oldest first.
+
+    `language` is what the customer wrote in last.
+    """
 
     version: int = 0
     conversation_id: ConversationId | None = None
@@ -43,6 +53,7 @@ class State:
     mood: float = 0.0
     mood_count: int = 0
     last_message_time: datetime | None = None
+    language: str = DEFAULT_LANGUAGE
 
     def active_conversation(self, now: datetime) -> ConversationId | None:
         """The conversation that a message of now belongs to; absent when a new one starts."""
@@ -70,6 +81,7 @@ def evolve(state: State, event: Event) -> State:
                 conversation_id=event.conversation_id,
                 channels=(event.channel,),
                 last_message_time=event.start_time,
+                language=event.language,
             )
         case ChannelSwitched():
             return replace(state, channels=(*state.channels, event.to_channel)[-KEPT:])
@@ -151,4 +163,5 @@ def _with_messages(state: State, event: MessagesTaken) -> State:
         mood=mood,
         mood_count=count,
         last_message_time=max(line.create_time for line in lines),
+        language=event.language or state.language,
     )

@@ -22,6 +22,7 @@ from services.agent.domain.events import (
     TurnFailed,
 )
 from services.agent.domain.formatting import FormatContext, Limits, Part, format_answer
+from services.agent.domain.phrases import Phrases
 from services.agent.domain.reading import considered, own_words
 from services.agent.domain.sentiment import score
 from services.agent.domain.turn import (
@@ -61,35 +62,39 @@ def reference_of(ticket_id: UUID) -> str:
 
 
 def decide_answer(
-    state: State, turn: Turn, answer: TurnAnswer, limits: Limits, clock: Clock
+    state: State, turn: Turn, answer: TurnAnswer, limits: Limits, phrases: Phrases, clock: Clock
 ) -> list[Event]:
-    """Turns what was staged into events: conversation, ticket, messages, response, escalation."""
+    """Turns what was staged into events: conversation, ticket, messages, response, escalation.
+
+    `phrases` are those of the answer's language.
+    """
     events = _opening(state, turn, clock)
     ticket, opened = _ticket(
         state, turn, answer.ticket_subject, answer.ticket_category, answer.ticket_priority, clock
     )
     if answer.escalation is None and not answer.response:
         # A person has the matter and the customer was told: nothing more is said.
-        return [*events, *opened, _taken(turn, ticket, answer.sentiments, "with_human")]
+        return [*events, *opened, _taken(turn, ticket, "with_human", answer)]
     outcome = "escalated" if answer.escalation is not None else "answered"
-    events += [*opened, _taken(turn, ticket, answer.sentiments, outcome)]
+    events += [*opened, _taken(turn, ticket, outcome, answer)]
     kind = OutboundKind.ESCALATION_NOTICE if answer.escalation else OutboundKind.ANSWER
-    context = _context(state, turn, ticket, limits)
+    context = _context(state, turn, ticket, limits, phrases)
     events.append(_response(turn, ticket, kind, context, clock, answer))
     if answer.escalation is not None:
         events.append(_escalated(turn, ticket, answer.escalation, clock))
     return events
 
 
-def decide_with_human(state: State, turn: Turn, clock: Clock) -> list[Event]:
+def decide_with_human(state: State, turn: Turn, phrases: Phrases, clock: Clock) -> list[Event]:
     """Files a batch whose matter a person has: it is kept and shown, and nothing is said."""
-    subject = turn.batch[0].subject or own_words(turn.batch[0].content)[:200] or "A message"
+    first = turn.batch[0]
+    subject = first.subject or own_words(first.content)[:200] or phrases.message_subject
     ticket, opened = _ticket(state, turn, subject, "general", "medium", clock)
     sentiments = tuple(score(own_words(considered(m.content))) for m in turn.batch)
     return [
         *_opening(state, turn, clock),
         *opened,
-        _taken(turn, ticket, sentiments, "with_human"),
+        _taken(turn, ticket, "with_human", sentiments=sentiments),
     ]
 
 
@@ -100,13 +105,14 @@ def decide_reply(
     text: str,
     message_id: MessageId,
     limits: Limits,
+    phrases: Phrases,
     clock: Clock,
 ) -> list[Event]:
     """Says a person's words on the channel of the customer's newest message, which is the turn's batch."""
-    subject = turn.batch[-1].subject or "A reply from our team"
+    subject = turn.batch[-1].subject or phrases.reply_subject
     ticket, opened = _ticket(state, turn, subject, "general", "medium", clock)
     # A person's words continue nothing: the switch of channels is told by the AI alone.
-    context = replace(_context(state, turn, ticket, limits), previous_channel=None)
+    context = replace(_context(state, turn, ticket, limits, phrases), previous_channel=None)
     kind = OutboundKind.HUMAN_REPLY
     parts = format_answer(text, turn.channel, context, kind.value)
     response = ResponseGiven(
@@ -124,20 +130,26 @@ def decide_reply(
 
 
 def decide_failure(
-    state: State, turn: Turn, error: str, failure_count: int, limits: Limits, clock: Clock
+    state: State,
+    turn: Turn,
+    error: str,
+    failure_count: int,
+    limits: Limits,
+    phrases: Phrases,
+    clock: Clock,
 ) -> list[Event]:
     """Counts a turn that returned an error; the last try gives the batch to a person with an apology."""
     if failure_count < TRIES and turn.begin_count < BEGINS:
         return [TurnFailed(error, failure_count)]
     events = _opening(state, turn, clock)
-    subject = turn.batch[0].subject or "We could not answer this message"
+    subject = turn.batch[0].subject or phrases.failure_subject
     ticket, opened = _ticket(state, turn, subject, "general", "high", clock)
-    context = _context(state, turn, ticket, limits)
+    context = _context(state, turn, ticket, limits, phrases)
     escalation = Escalation(EscalationReason.PROCESSING_FAILURE, Urgency.HIGH)
     return [
         *events,
         *opened,
-        _taken(turn, ticket, (), "failed"),
+        _taken(turn, ticket, "failed"),
         _response(turn, ticket, OutboundKind.APOLOGY, context, clock, None),
         _escalated(turn, ticket, escalation, clock),
         GivenUp(
@@ -153,7 +165,8 @@ def decide_failure(
 
 def _opening(state: State, turn: Turn, clock: Clock) -> list[Event]:
     if turn.new_conversation:
-        return [ConversationStarted(turn.conversation_id, turn.channel, turn.batch[0].accept_time)]
+        start = turn.batch[0].accept_time
+        return [ConversationStarted(turn.conversation_id, turn.channel, start, state.language)]
     if state.channels and state.channels[-1] is not turn.channel:
         return [ChannelSwitched(state.channels[-1], turn.channel, clock.now)]
     return []
@@ -177,9 +190,13 @@ def _ticket(
 
 
 def _taken(
-    turn: Turn, ticket: Ticket, sentiments: tuple[float, ...], outcome: str
+    turn: Turn,
+    ticket: Ticket,
+    outcome: str,
+    answer: TurnAnswer | None = None,
+    sentiments: tuple[float, ...] = (),
 ) -> MessagesTaken:
-    scores = (*sentiments, *[None] * len(turn.batch))
+    scores = (*(answer.sentiments if answer else sentiments), *[None] * len(turn.batch))
     return MessagesTaken(
         messages=tuple(
             TakenMessage(m.message_id, m.channel, m.content, m.accept_time, score)
@@ -187,14 +204,18 @@ def _taken(
         ),
         ticket_id=ticket.ticket_id,
         outcome=outcome,
+        language=answer.language if answer else "",
     )
 
 
-def _context(state: State, turn: Turn, ticket: Ticket, limits: Limits) -> FormatContext:
+def _context(
+    state: State, turn: Turn, ticket: Ticket, limits: Limits, phrases: Phrases
+) -> FormatContext:
     # Continuity is acknowledged once, and never on the side of a mere claim.
     switched = not turn.new_conversation and turn.side is Side.VERIFIED and state.channels
     previous = state.channels[-1] if switched else None
     return FormatContext(
+        phrases=phrases,
         display_name=turn.display_name,
         reference=ticket.reference,
         ticket_subject=ticket.subject,

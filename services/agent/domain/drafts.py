@@ -1,4 +1,4 @@
-"""What a draft answer is: a clarifying question, a repeat, and which sections it rests on; and code's own phrases."""
+"""What a draft answer is: a clarifying question, a repeat, and which sections it rests on."""
 
 import re
 from collections.abc import Sequence
@@ -6,21 +6,6 @@ from collections.abc import Sequence
 from services.agent.domain.knowledge import Evidence
 from services.agent.domain.terms import terms
 from services.agent.domain.turn import HistoryLine, Role
-
-CLARIFY_EMPTY = (
-    "I could not find a question in your message. Could you tell me in a sentence or two what you would like to do, "
-    "and what happens when you try?"
-)
-CLARIFY_VAGUE = (
-    "I am sorry that something is not going well, and I would like to help. Could you tell me what you were trying to "
-    "do, and what you see on the screen or which message appears?"
-)
-GREET = "Hello, and thank you for writing. What can I help you with?"
-WELCOME = "You are welcome! If anything else comes up, just write to us."
-WAITING = (
-    "A person from our team already has your request and will follow up. I have added your message to it, so nothing "
-    "gets lost."
-)
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _CLARIFYING_SENTENCES = 4

@@ -7,6 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from services.agent.domain.turn import (
+    DEFAULT_LANGUAGE,
     Channel,
     ConversationId,
     EscalationReason,
@@ -30,11 +31,12 @@ class OutboundKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConversationStarted:
-    """A new line of work began; what came before it is another conversation."""
+    """A new line of work began; what came before it is another conversation. The customer's language goes on."""
 
     conversation_id: ConversationId
     channel: Channel
     start_time: datetime
+    language: str = DEFAULT_LANGUAGE
     type: Literal["conversation_started"] = "conversation_started"
 
 
@@ -74,11 +76,15 @@ class TakenMessage:
 
 @dataclass(frozen=True, slots=True)
 class MessagesTaken:
-    """A batch was worked on and is over; `outcome` is answered, escalated, with_human or failed."""
+    """A batch was worked on and is over; `outcome` is answered, escalated, with_human or failed.
+
+    `language` is empty when nobody recognised it: the conversation's is what it was.
+    """
 
     messages: tuple[TakenMessage, ...]
     ticket_id: TicketId
     outcome: str
+    language: str = ""
     type: Literal["messages_taken"] = "messages_taken"
 
 

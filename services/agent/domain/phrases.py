@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from services.agent.domain.turn import Channel
+from services.agent.domain.turn import DEFAULT_LANGUAGE, Channel
 
-DEFAULT_LANGUAGE = "en"
 # The key in `in_language` for a language that has no name there.
 OTHER = "other"
 

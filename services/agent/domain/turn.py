@@ -16,6 +16,10 @@ TicketId = NewType("TicketId", UUID)
 TurnId = NewType("TurnId", UUID)
 
 
+# ISO 639-1; what is assumed of a customer whose language nobody recognised.
+DEFAULT_LANGUAGE = "en"
+
+
 class Channel(StrEnum):
     """The way by which customer and company exchange messages."""
 
@@ -107,7 +111,10 @@ class HistoryLine:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A batch with all that thinking about it needs; `batch` is of one channel, oldest first."""
+    """A batch with all that thinking about it needs; `batch` is of one channel, oldest first.
+
+    `language` is what the customer wrote in before this batch, as ISO 639-1.
+    """
 
     turn_id: TurnId
     version: int
@@ -127,6 +134,7 @@ class Turn:
     previous_channel: Channel | None = None
     display_name: str = ""
     escalated: bool = False
+    language: str = DEFAULT_LANGUAGE
 
     @property
     def channel(self) -> Channel:
@@ -165,7 +173,8 @@ class TurnAnswer:
     """What the turn staged: a response or an escalation, and the ticket it belongs to.
 
     `response` is the text before formatting; it is empty when escalating, because the notice is code's.
-    `sentiments` has one score in [-1, 1] for each message of the batch, in its order.
+    `sentiments` has one score in [-1, 1] for each message of the batch, in its order. `language` is what the customer
+    wrote in (ISO 639-1): what we say by ourselves is said in it.
     """
 
     ticket_subject: str
@@ -179,3 +188,4 @@ class TurnAnswer:
     latency_ms: int = 0
     model: str = "offline"
     sources: tuple[Source, ...] = field(default=())
+    language: str = DEFAULT_LANGUAGE

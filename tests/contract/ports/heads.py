@@ -26,6 +26,7 @@ from services.agent.application.turns import LEASE, Begun, Fence, Turns, TurnTim
 from services.agent.domain.formatting import DEFAULT_LIMITS, Limits
 from services.agent.domain.turn import Channel, CustomerId, Side, Turn
 from tests.contract.ports.passing_time import Clock, age
+from tests.fakes.phrases import BOOK
 from tests.faults.simulation.boundary import Direct
 from tests.faults.simulation.memory_agent import MemoryDueHeads, MemoryInbound, MemoryOutcomes
 from tests.faults.simulation.memory_agent_tables import AgentInMemory
@@ -129,8 +130,8 @@ async def agent_stores(backing: Database | None) -> AsyncIterator[AgentStores]:
     heads, inbound = PostgresHeads(turn), InboundStore(ledger, TIMES.quiet, TIMES.burst)
     try:
         yield AgentStores(
-            Turns(heads, TIMES),
-            Ownership(heads, TIMES, limits),
+            Turns(heads, TIMES, BOOK),
+            Ownership(heads, TIMES, limits, BOOK),
             inbound,
             PostgresDueHeads(ledger, inbound),
             SendOutcomes(ledger, turn),
@@ -156,8 +157,8 @@ def _in_memory() -> AgentStores:
         return _held_by_memory(tables)
 
     return AgentStores(
-        Turns(heads, TIMES),
-        Ownership(heads, TIMES, limits),
+        Turns(heads, TIMES, BOOK),
+        Ownership(heads, TIMES, limits, BOOK),
         inbound,
         MemoryDueHeads(tables, io, inbound, LEASE),
         MemoryOutcomes(tables, io),

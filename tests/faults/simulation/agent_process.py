@@ -26,6 +26,7 @@ from services.agent.application.runner import Runner
 from services.agent.application.takeover import TakeOvers
 from services.agent.application.turns import Commit, Turns
 from services.agent.domain.formatting import DEFAULT_LIMITS
+from tests.fakes.phrases import BOOK
 from tests.faults.simulation.memory_agent import (
     MemoryDueHeads,
     MemoryInbound,
@@ -63,8 +64,9 @@ class AgentProcess:
         self._receipts = ReceiptPublisher(sidecar)
         heads = MemoryHeads(tables, io)
         limits = DEFAULT_LIMITS.__getitem__
-        ownership = Ownership(heads, times, limits, world.new_id)
-        self._desk = Desk(Turns(heads, times, world.new_id), ownership, limits, self._committed)
+        ownership = Ownership(heads, times, limits, BOOK, world.new_id)
+        turns = Turns(heads, times, BOOK, world.new_id)
+        self._desk = Desk(turns, ownership, limits, self._committed)
         self._outcomes = MemoryOutcomes(tables, io)
         self.outbound = MemoryOutbound(tables, io)
         self._actors: dict[str, tuple[CustomerMethods, asyncio.Lock]] = {}

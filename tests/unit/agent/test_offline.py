@@ -11,7 +11,7 @@ from services.agent.domain.knowledge import DocumentError, read_sections
 from services.agent.domain.reading import Reading, questions, read
 from services.agent.domain.turn import Channel, EscalationReason, TurnAnswer
 from tests.fakes.agent import EmptyKnowledge, KnownHistory, MemoryKnowledge
-from tests.fakes.phrases import BOOK
+from tests.fakes.phrases import BOOK, ENGLISH
 from tests.unit.agent.turns import form, text, turn
 
 KNOWLEDGE = MemoryKnowledge()
@@ -19,7 +19,7 @@ KNOWLEDGE = MemoryKnowledge()
 
 async def answer(content: str, channel: Channel = Channel.WHATSAPP) -> TurnAnswer:
     thinker = Thinker(
-        model=OfflinePolicy(BOOK), knowledge=KNOWLEDGE, history=KnownHistory(), phrases=BOOK
+        model=OfflinePolicy(), knowledge=KNOWLEDGE, history=KnownHistory(), phrases=BOOK
     )
     message = form(content) if channel is Channel.WEB_FORM else text(content, channel)
     return await thinker.think(turn(message))
@@ -103,14 +103,14 @@ async def test_an_upset_customer_is_met_with_empathy() -> None:
 async def test_every_question_on_whatsapp_stays_below_500_without_steps() -> None:
     for question in ("what roles are there", "Is there a rate limit on the API?"):
         answered = await answer(question)
-        context = FormatContext(limits=DEFAULT_LIMITS[Channel.WHATSAPP])
+        context = FormatContext(ENGLISH, limits=DEFAULT_LIMITS[Channel.WHATSAPP])
         parts = format_answer(answered.response, Channel.WHATSAPP, context, "answer")
         assert sum(len(part.text) for part in parts) < 500
 
 
 async def test_an_empty_knowledge_base_escalates_after_two_searches() -> None:
     thinker = Thinker(
-        model=OfflinePolicy(BOOK), knowledge=EmptyKnowledge(), history=KnownHistory(), phrases=BOOK
+        model=OfflinePolicy(), knowledge=EmptyKnowledge(), history=KnownHistory(), phrases=BOOK
     )
     answered = await thinker.think(turn(text("Export of boards, please", Channel.WHATSAPP)))
     assert answered.escalation is not None

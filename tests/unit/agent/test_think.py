@@ -54,7 +54,7 @@ def line(content: str, role: Role = Role.AI, minutes: int = 1) -> HistoryLine:
 async def think(given: Turn, model: ScriptedModel, *, fallback: bool = False) -> TurnAnswer:
     thinker = Thinker(
         model=model,
-        fallback=OfflinePolicy(BOOK) if fallback else None,
+        fallback=OfflinePolicy() if fallback else None,
         knowledge=KNOWLEDGE,
         history=KnownHistory(given.history),
         phrases=BOOK,
@@ -158,7 +158,7 @@ class HangingModel(ScriptedModel):
 async def test_a_model_that_hangs_is_given_up_at_the_cap() -> None:
     thinker = Thinker(
         model=HangingModel(AWAY),
-        fallback=OfflinePolicy(BOOK),
+        fallback=OfflinePolicy(),
         knowledge=KNOWLEDGE,
         history=KnownHistory(),
         phrases=BOOK,

@@ -161,6 +161,7 @@ class Turn(_message.Message):
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     DUE_TIME_FIELD_NUMBER: _builtins.int
     ESCALATED_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
     turn_id: _builtins.str
     """turn_id is a UUID."""
     version: _builtins.int
@@ -191,6 +192,8 @@ class Turn(_message.Message):
     """display_name is what the channel calls the customer, empty if unknown."""
     escalated: _builtins.bool
     """escalated is true when the open ticket waits for a person."""
+    language: _builtins.str
+    """language is that of the conversation so far, ISO 639-1; empty means en."""
     @_builtins.property
     def batch(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchMessage]:
         """batch is what to answer, oldest first, all of one channel."""
@@ -224,10 +227,11 @@ class Turn(_message.Message):
         display_name: _builtins.str = ...,
         due_time: _timestamp_pb2.Timestamp | None = ...,
         escalated: _builtins.bool = ...,
+        language: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_time", b"due_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "begin_count", b"begin_count", "conversation_id", b"conversation_id", "customer_id", b"customer_id", "display_name", b"display_name", "due_time", b"due_time", "epoch", b"epoch", "escalated", b"escalated", "history", b"history", "new_conversation", b"new_conversation", "previous_channel", b"previous_channel", "side", b"side", "ticket_id", b"ticket_id", "ticket_reference", b"ticket_reference", "ticket_subject", b"ticket_subject", "turn_id", b"turn_id", "turn_no", b"turn_no", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "begin_count", b"begin_count", "conversation_id", b"conversation_id", "customer_id", b"customer_id", "display_name", b"display_name", "due_time", b"due_time", "epoch", b"epoch", "escalated", b"escalated", "history", b"history", "language", b"language", "new_conversation", b"new_conversation", "previous_channel", b"previous_channel", "side", b"side", "ticket_id", b"ticket_id", "ticket_reference", b"ticket_reference", "ticket_subject", b"ticket_subject", "turn_id", b"turn_id", "turn_no", b"turn_no", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -406,6 +410,7 @@ class TurnAnswer(_message.Message):
     LATENCY_MS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     SOURCES_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
     response: _builtins.str
     """response is the text for the customer before formatting, empty when escalating: the notice is code's."""
     ticket_subject: _builtins.str
@@ -420,6 +425,8 @@ class TurnAnswer(_message.Message):
     """latency_ms is the time from begin to commit."""
     model: _builtins.str
     """model names who wrote it: offline or the model's id."""
+    language: _builtins.str
+    """language is what the customer wrote in, ISO 639-1: what we say by ourselves is said in it. Empty means en."""
     @_builtins.property
     def escalation(self) -> Global___StagedEscalation:
         """escalation is present when a person must take over."""
@@ -450,10 +457,11 @@ class TurnAnswer(_message.Message):
         latency_ms: _builtins.int = ...,
         model: _builtins.str = ...,
         sources: _abc.Iterable[Global___Source] | None = ...,
+        language: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["escalation", b"escalation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["escalation", b"escalation", "latency_ms", b"latency_ms", "model", b"model", "response", b"response", "sentiments", b"sentiments", "sources", b"sources", "ticket_category", b"ticket_category", "ticket_priority", b"ticket_priority", "ticket_subject", b"ticket_subject", "tokens_used", b"tokens_used", "tool_calls", b"tool_calls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["escalation", b"escalation", "language", b"language", "latency_ms", b"latency_ms", "model", b"model", "response", b"response", "sentiments", b"sentiments", "sources", b"sources", "ticket_category", b"ticket_category", "ticket_priority", b"ticket_priority", "ticket_subject", b"ticket_subject", "tokens_used", b"tokens_used", "tool_calls", b"tool_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -938,6 +946,7 @@ class Snapshot(_message.Message):
     MOOD_FIELD_NUMBER: _builtins.int
     MOOD_COUNT_FIELD_NUMBER: _builtins.int
     LAST_MESSAGE_TIME_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
     schema_version: _builtins.int
     """schema_version is 1."""
     version: _builtins.int
@@ -948,6 +957,8 @@ class Snapshot(_message.Message):
     """mood is the running mean of the customer's sentiment in [-1, 1]."""
     mood_count: _builtins.int
     """mood_count is the number of messages in that mean."""
+    language: _builtins.str
+    """language is what the customer wrote in last, ISO 639-1; empty means en."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistoryMessage]:
         """lines are the last 20 messages of the conversation, oldest first."""
@@ -976,10 +987,11 @@ class Snapshot(_message.Message):
         mood: _builtins.float = ...,
         mood_count: _builtins.int = ...,
         last_message_time: _timestamp_pb2.Timestamp | None = ...,
+        language: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_message_time", b"last_message_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "conversation_id", b"conversation_id", "last_message_time", b"last_message_time", "lines", b"lines", "mood", b"mood", "mood_count", b"mood_count", "schema_version", b"schema_version", "tickets", b"tickets", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "conversation_id", b"conversation_id", "language", b"language", "last_message_time", b"last_message_time", "lines", b"lines", "mood", b"mood", "mood_count", b"mood_count", "schema_version", b"schema_version", "tickets", b"tickets", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
