@@ -27,7 +27,8 @@ def load_prices(path: Path = SHIPPED) -> PriceList:
                 for name, prices in read["models"].items()
             }
         )
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, InvalidOperation) as error:
+    # A file of another form fails at whatever it lacks; TOML and Unicode errors are ValueErrors.
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, InvalidOperation) as error:
         raise PriceError(f"{path}: {error}") from error
 
 
