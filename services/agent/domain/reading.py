@@ -44,7 +44,8 @@ def _words(text: str) -> str:
 
 _STARTS = "|".join(_words(words) for language, words in QUESTION_WORDS.items() if language != "hi")
 _INSIDE = re.compile(rf"\b(?:{_words(QUESTION_WORDS['hi'])})\b")
-_ASKS = re.compile(rf"^(?:{_STARTS})\b|{_INSIDE.pattern}")
+_JOINS = "|".join(_words(words) for words in JOINING_WORDS.values())
+_ASKS = re.compile(rf"^(?:(?:{_JOINS})\s+){{0,2}}(?:{_STARTS})\b|{_INSIDE.pattern}")
 # "how do I … and where can I …": the joining word and the question's word are of one language.
 _JOINT = re.compile(
     r"[,;]?\s+(?:"
@@ -57,7 +58,7 @@ _JOINT = re.compile(
 _JOINT_INSIDE = re.compile(rf"[,;]?\s+(?:{_words(JOINING_WORDS['hi'])})\s+")
 _OPENER = re.compile(rf"\s+(?=(?:{'|'.join(OPENERS.values())}))")
 _LEAD = re.compile(
-    rf"^[^?]{{0,200}}?(?:[,:;]|\s-|^(?:{'|'.join(_words(w) for w in JOINING_WORDS.values())})\b)\s*"
+    rf"^[^?]{{0,200}}?(?:[,:;]|\s-|^(?:{_JOINS})\b)\s*"
     rf"(?=(?:(?:also|auch|aussi|tambien|tambem|anche)\s+)?(?:{_STARTS})\b)"
 )
 _LONGEST_TEXT = 20_000
