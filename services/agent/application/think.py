@@ -101,7 +101,7 @@ class Thinker:
             ModelUnavailable: if neither the model nor the fallback can be asked.
             TimeoutError: if the model is too slow and there is no fallback.
         """
-        decided, language = _judged(turn)
+        decided, language = await self._judged(turn)
         phrases = self._phrases.of(language)
         desk = ToolDesk(turn, self._knowledge, self._history, self._means.clock, phrases)
         run = _Run(self._means, desk, phrases, language)
@@ -119,6 +119,11 @@ class Thinker:
         else:
             await run.loop(issue)
         return run.answer(issue)
+
+    async def _judged(self, turn: Turn) -> tuple[Escalation | None, str]:
+        """What the customer's words decide before any model is asked, and their language."""
+        texts = [_heard(message) for message in turn.batch]
+        return escalation.before(texts, turn.channel), turn.language
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,12 +268,6 @@ class _Run:
 
     async def _give_up(self, reason: EscalationReason, issue: str) -> None:
         await self._desk.escalate_by_code(Escalation(reason, Urgency.NORMAL), issue)
-
-
-def _judged(turn: Turn) -> tuple[Escalation | None, str]:
-    """What the customer's words decide before any model is asked, and their language."""
-    texts = [_heard(message) for message in turn.batch]
-    return escalation.before(texts, turn.channel), turn.language
 
 
 def _heard(message: InboundText) -> str:
