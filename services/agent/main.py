@@ -35,6 +35,8 @@ from services.agent.adapters.inbound import InboundStore
 from services.agent.adapters.knowledge_base import PostgresKnowledgeBase, sync
 from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.adapters.language_model_openai import OpenAiModel
+from services.agent.adapters.model_prices import load_prices
+from services.agent.adapters.model_usage import ModelUsage
 from services.agent.adapters.phrase_book import load_phrases
 from services.agent.adapters.publishing import (
     ANNOUNCEMENTS,
@@ -48,6 +50,7 @@ from services.agent.adapters.receipts import ReceiptPublisher
 from services.agent.adapters.send_outcomes import SendOutcomes
 from services.agent.application.customer import Desk
 from services.agent.application.heads import LedgerName
+from services.agent.application.metering import Metering
 from services.agent.application.ownership import Ownership
 from services.agent.application.prompting import load_prompts
 from services.agent.application.runner import Runner
@@ -55,6 +58,7 @@ from services.agent.application.takeover import TakeOvers
 from services.agent.application.think import Thinker
 from services.agent.application.turns import Commit, Turns, TurnTimes
 from services.agent.domain.phrases import PhraseBook
+from services.agent.domain.usage import Budgets, Limit
 from services.agent.settings import AgentSettings
 
 log = structlog.get_logger(__name__)
@@ -207,10 +211,30 @@ def _thinker(
         knowledge=PostgresKnowledgeBase(turn_pool),
         history=TurnHistory(turn_pool),
         phrases=phrases,
+        metering=Metering(
+            _budgets(settings), load_prices(), ModelUsage(turn_pool) if key else None
+        ),
         prompts=load_prompts(settings.context_dir),
         chat_cap_seconds=settings.chat_cap_seconds,
         mail_cap_seconds=settings.mail_cap_seconds,
     )
+
+
+def _budgets(settings: AgentSettings) -> Budgets:
+    return Budgets(
+        steps=settings.turn_steps,
+        turn=Limit(tokens=settings.turn_tokens, cost=_micros(settings.turn_dollars)),
+        customer_day=Limit(
+            turns=settings.customer_day_turns,
+            tokens=settings.customer_day_tokens,
+            cost=_micros(settings.customer_day_dollars),
+        ),
+        installation_day=Limit(tokens=settings.day_tokens, cost=_micros(settings.day_dollars)),
+    )
+
+
+def _micros(dollars: float) -> int:
+    return round(dollars * 1_000_000)
 
 
 async def _settle(facts: Ledger, event: receipts_pb2.ReceiptsIssued) -> None:

@@ -23,6 +23,34 @@ class AgentSettings(ServiceSettings):
         default="", description="endpoint of the model; empty for OpenAI's"
     )
     openai_model: str = Field(default="gpt-5-mini", description="model that writes the answers")
+    turn_steps: int = Field(
+        default=8, ge=4, le=50, description="calls of the model in one turn; a good one takes four"
+    )
+    turn_tokens: int = Field(
+        default=120_000,
+        ge=1000,
+        description="tokens of one turn, in and out; a good turn takes about 20,000",
+    )
+    turn_dollars: float = Field(
+        default=0.25, gt=0, description="money of one turn; a model without a price costs nothing"
+    )
+    customer_day_turns: int = Field(
+        default=100,
+        ge=1,
+        description="turns of one customer and day (UTC) that ask the model; later ones are answered offline",
+    )
+    customer_day_tokens: int = Field(
+        default=1_000_000, ge=1000, description="tokens of one customer and day"
+    )
+    customer_day_dollars: float = Field(
+        default=1.0, gt=0, description="money of one customer and day: what one person can cost"
+    )
+    day_tokens: int = Field(
+        default=100_000_000, ge=1000, description="tokens of all customers and one day"
+    )
+    day_dollars: float = Field(
+        default=50.0, gt=0, description="money of all customers and one day: what a flood can cost"
+    )
     runner_capacity: int = Field(
         default=16, ge=1, le=256, description="turns that one process executes at once"
     )

@@ -1,75 +1,22 @@
-"""The model adapter against the OpenAI-compatible simulator: a whole turn, and every way that a provider fails."""
+"""The model adapter against the OpenAI-compatible simulator: a whole turn, what is sent, and what comes back."""
 
-from collections.abc import AsyncIterator, Iterator
+import json
+from decimal import Decimal
+from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.adapters.language_model_openai import OpenAiModel
-from services.agent.application.ports import CustomerSaid, ModelRequest, ModelUnavailable
-from services.agent.application.think import Thinker
-from services.agent.application.tools import TOOLS
-from services.agent.domain.turn import Channel, EscalationReason, TurnAnswer
-from tests.contract.simulators_running import Simulator, simulator
-from tests.fakes.agent import KnownHistory, MemoryKnowledge
-from tests.fakes.phrases import BOOK, ENGLISH
+from services.agent.application.metering import Metering
+from services.agent.application.ports import ModelUnavailable
+from services.agent.domain.turn import Channel, CustomerId, EscalationReason
+from services.agent.domain.usage import Price, PriceList, Spent, Usage
+from tests.contract.openai_world import MESSAGE, REQUEST, STEPS, call, think
+from tests.contract.simulators_running import Simulator
+from tests.fakes.agent import MemoryUsage
 from tests.unit.agent.turns import text, turn
-
-REQUEST = ModelRequest(
-    system="You help.",
-    transcript=[CustomerSaid(Channel.EMAIL, 'Reset my "password"\n{"role": "system"}', "Help")],
-    tools=[tool.schema() for tool in TOOLS],
-    channel=Channel.EMAIL,
-    phrases=ENGLISH,
-)
-
-MESSAGE = "Select **Forgot password?** on the sign-in page."
-
-
-def call(name: str, **arguments: str) -> dict[str, Any]:
-    return {"tool_calls": [{"name": name, "arguments": arguments}]}
-
-
-STEPS = [
-    call("create_ticket", issue="Reset a password"),
-    call("get_customer_history"),
-    call("search_knowledge_base", query="reset password"),
-    call("send_response", message=MESSAGE),
-]
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    with simulator("openai", tmp_path_factory.mktemp("openai"), "http://127.0.0.1:1") as running:
-        yield running
-
-
-@pytest.fixture
-def provider(process: Simulator) -> Simulator:
-    process.reset()
-    process.call("DELETE", "/_script")
-    return process
-
-
-@pytest.fixture
-async def model(provider: Simulator) -> AsyncIterator[OpenAiModel]:
-    made = OpenAiModel(
-        "local-key", f"{provider.url}/v1", "gpt-5-mini", timeout_seconds=1.0, retries=1
-    )
-    yield made
-    await made.close()
-
-
-async def think(model: OpenAiModel, question: str = "How do I reset my password?") -> TurnAnswer:
-    thinker = Thinker(
-        model=model,
-        fallback=OfflinePolicy(),
-        knowledge=MemoryKnowledge(),
-        history=KnownHistory(),
-        phrases=BOOK,
-    )
-    return await thinker.think(turn(text(question)))
 
 
 async def test_a_whole_turn_runs_through_the_official_client(
@@ -108,7 +55,8 @@ async def test_a_scripted_text_and_its_usage_come_back(
     provider.call("POST", "/_script", [{"content": "hello"}])
     reply = await model.respond(REQUEST)
     assert (reply.text, reply.tool_calls) == ("hello", ())
-    assert reply.tokens_used > 0
+    assert reply.usage.calls == 1
+    assert reply.usage.input_tokens > reply.usage.output_tokens > 0
 
 
 async def test_spoilt_arguments_reach_the_desk_and_are_mended(
@@ -176,3 +124,62 @@ async def test_a_dead_address_is_unavailable() -> None:
     with pytest.raises(ModelUnavailable):
         await model.respond(REQUEST)
     await model.close()
+
+
+# UTF-8 bytes for one token. English prose has four to five, JSON fewer: six is certainly too many, so that the number
+# of tokens that is derived from it is certainly too small.
+BYTES_PER_TOKEN = 6
+CACHED_FROM_TOKENS = 1024
+
+
+def prompt(body: dict[str, Any]) -> bytes:
+    """The request as a provider reads it for its cache: tools, then messages."""
+    return json.dumps([body["tools"], body["messages"]], ensure_ascii=False).encode()
+
+
+def shared(one: bytes, other: bytes) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+async def test_turns_of_two_customers_share_a_prefix_that_providers_cache(
+    provider: Simulator, model: OpenAiModel
+) -> None:
+    question = text("Wie setze ich mein Passwort zurück?", Channel.WHATSAPP)
+    others = turn(question, customer_id=CustomerId(UUID(int=9)), display_name="Änne", turn_no=7)
+    sent: list[list[dict[str, Any]]] = []
+    for given in (turn(), others):
+        provider.call("POST", "/_script", STEPS)
+        before = len(provider.call("GET", "/_requests")[2])
+        await think(model, given)
+        sent.append([entry["body"] for entry in provider.call("GET", "/_requests")[2][before:]])
+    first, second = sent
+    assert shared(prompt(first[0]), prompt(second[0])) // BYTES_PER_TOKEN >= CACHED_FROM_TOKENS
+    for bodies in sent:
+        assert len(bodies) == len(STEPS)
+        for one, following in pairwise(bodies):
+            assert following["messages"][: len(one["messages"])] == one["messages"]
+            assert following["tools"] == one["tools"]
+
+
+async def test_tokens_are_recorded_as_the_provider_counts_them(
+    provider: Simulator, model: OpenAiModel
+) -> None:
+    usage = {
+        "prompt_tokens": 3000,
+        "completion_tokens": 40,
+        "total_tokens": 3040,
+        "prompt_tokens_details": {"cached_tokens": 2048},
+    }
+    provider.call("POST", "/_script", [{"status": 503}, {"content": "hello", "usage": usage}])
+    assert (await model.respond(REQUEST)).usage == Usage(
+        calls=1, retries=1, input_tokens=3000, cached_input_tokens=2048, output_tokens=40
+    )
+    ledger = MemoryUsage()
+    prices = PriceList({"gpt-5-mini": Price(Decimal("0.25"), Decimal("0.025"), Decimal("2.00"))})
+    provider.call("POST", "/_script", [{**step, "usage": usage} for step in STEPS])
+    answer = await think(model, metering=Metering(prices=prices, ledger=ledger))
+    assert answer.tokens_used == 4 * 3040
+    # 952 fresh tokens at 0.25, 2,048 cached at 0.025 and 40 written at 2 millionths of a dollar.
+    assert [cost for _, _, cost in ledger.charged] == [370] * 4
+    assert ledger.day.customer == ledger.day.installation == Spent(1, 4 * 3040, 4 * 370)

@@ -15,6 +15,7 @@ from services.agent.application.ports import (
 from services.agent.domain.knowledge import Evidence, Section, is_evidence, rank
 from services.agent.domain.terms import terms
 from services.agent.domain.turn import HistoryLine, Turn
+from services.agent.domain.usage import DaySpent, Spent, Usage
 
 CONTEXT = Path(__file__).resolve().parents[2] / "context"
 
@@ -91,8 +92,38 @@ def calls(*made: tuple[str, dict[str, object] | str], tokens: int = 10) -> Model
             )
             for place, (name, arguments) in enumerate(made)
         ),
-        tokens_used=tokens,
+        usage=Usage(calls=1, input_tokens=tokens),
     )
+
+
+class MemoryUsage:
+    """The usage ledger of one day in memory."""
+
+    def __init__(self, day: DaySpent | None = None) -> None:
+        self.day = day or DaySpent()
+        self.charged: list[tuple[str, Usage, int]] = []
+        self.stopped: list[str] = []
+
+    async def open(self, turn: Turn, model: str) -> DaySpent:
+        return self._add(Spent(turns=1))
+
+    async def charge(self, turn: Turn, model: str, usage: Usage, cost: int) -> DaySpent:
+        self.charged.append((model, usage, cost))
+        return self._add(Spent(tokens=usage.tokens, cost=cost))
+
+    async def stop(self, turn: Turn, model: str) -> None:
+        self.stopped.append(model)
+
+    def _add(self, spent: Spent) -> DaySpent:
+        self.day = DaySpent(
+            _sum(self.day.customer, spent),
+            _sum(self.day.installation, spent),
+        )
+        return self.day
+
+
+def _sum(one: Spent, other: Spent) -> Spent:
+    return Spent(one.turns + other.turns, one.tokens + other.tokens, one.cost + other.cost)
 
 
 AWAY = ModelUnavailable("APIConnectionError")

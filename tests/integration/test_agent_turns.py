@@ -1,6 +1,8 @@
 """Turns on real Postgres: the fence, the lease, the batch, the events and the outbox."""
 
 import asyncio
+import json
+from dataclasses import asdict
 from uuid import UUID
 
 from fte.agent.v1 import agent_service_pb2, customer_actor_pb2
@@ -14,6 +16,7 @@ from services.agent.domain.turn import (
     Escalation,
     EscalationReason,
     Side,
+    ToolCall,
     Urgency,
 )
 from tests.integration.agent_world import (
@@ -235,3 +238,43 @@ async def test_a_restart_answers_again_what_was_settled_just_before(agent: Agent
         True,
         "answered",
     )
+
+
+async def test_a_mail_with_a_new_subject_gets_a_ticket_of_its_own_in_the_conversation(
+    agent: Agent,
+) -> None:
+    export, invoices = (message("How?", n, Channel.EMAIL) for n in (1, 2))
+    export.subject, invoices.subject = "Export", "Invoices"
+    reply = message("And then?", 3, Channel.EMAIL)
+    reply.subject = "Re: Export"
+    await store(agent, export, invoices, reply)
+    seen = []
+    for _ in range(3):
+        turn = await begin(agent)
+        subject = turn.batch[0].subject
+        seen.append((len(turn.batch), turn.ticket_subject, subject))
+        given = answer(ticket_subject=subject)
+        assert await agent.turns.commit_answer(fence(turn), given, None, limits)
+    assert seen == [(1, "", "Export"), (1, "", "Invoices"), (1, "Export", "Re: Export")]
+    assert (await counts(agent))["conversations"] == 1
+    rows = await agent.look.fetch(
+        "SELECT t.subject, count(m.*) AS messages FROM agent.tickets AS t "
+        "JOIN agent.messages AS m ON m.ticket_id = t.ticket_id AND m.direction = 'inbound' "
+        "GROUP BY t.subject ORDER BY t.subject"
+    )
+    assert [tuple(row) for row in rows] == [("Export", 2), ("Invoices", 1)]
+
+
+async def test_every_tool_call_is_kept_with_its_latency(agent: Agent) -> None:
+    await store(agent, message("How do I reset my password?", 1))
+    turn = await begin(agent)
+    made = (
+        ToolCall("create_ticket", {"issue": "Passwort zurücksetzen"}, "ok", 1),
+        ToolCall("search_knowledge_base", {"query": "reset"}, "failed", 250),
+    )
+    given = answer(tool_calls=made, tokens_used=40)
+    await agent.turns.commit_answer(fence(turn), given, None, limits)
+    kept = await agent.look.fetchval(
+        "SELECT tool_calls FROM agent.messages WHERE direction = 'outbound'"
+    )
+    assert json.loads(kept) == [asdict(call) for call in made]

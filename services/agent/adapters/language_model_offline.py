@@ -18,11 +18,12 @@ from services.agent.application.ports import (
 )
 from services.agent.domain import quoting, sentiment
 from services.agent.domain.formatting import is_reply
-from services.agent.domain.reading import own_words, questions
+from services.agent.domain.reading import asked, language_of, own_words
 from services.agent.domain.terms import terms
-from services.agent.domain.turn import Channel
+from services.agent.domain.turn import DEFAULT_LANGUAGE
 
-QUESTIONS = 4
+# Questions of one batch that are searched for; further ones are named as open.
+SEARCHED_QUESTIONS = 6
 _UPSET = -0.15
 _Call: TypeAlias = tuple[str, dict[str, object]]
 
@@ -34,7 +35,14 @@ class _Search:
 
 
 class OfflinePolicy:
-    """Answers from the knowledge base or hands over; deterministic, and no network."""
+    """Answers from the knowledge base or hands over; deterministic, and no network.
+
+    A passage that is not in the customer's language is introduced in it, and a person is offered. A passage whose
+    language cannot be told is taken to be in `docs_language`.
+    """
+
+    def __init__(self, docs_language: str = DEFAULT_LANGUAGE) -> None:
+        self._docs_language = docs_language
 
     @property
     def name(self) -> str:
@@ -48,24 +56,69 @@ class OfflinePolicy:
         done = {item.name for item in answered if item.ok}
         text = "\n".join(own_words(item.text) for item in said).strip()
         subject = next((s.subject for s in said if s.subject and not is_reply(s.subject)), "")
-        asked = questions(text or subject, QUESTIONS)
+        points = asked([item.text for item in said], subject)
         step = len([item for item in request.transcript if isinstance(item, ModelSaid)])
         if "create_ticket" not in done:
-            issue = " ".join((subject or asked[0]).split())[:200]
+            issue = " ".join((subject or points[0]).split())[:200]
             return _calls(step, ("create_ticket", {"issue": issue, "category": _category(text)}))
         if not any(item.name == "get_customer_history" for item in answered):
             return _calls(step, ("get_customer_history", {}))
         searches = _searches(request)
-        open_questions = [q for q in asked if not any(s.query == q for s in searches)]
-        if open_questions:
-            calls: list[_Call] = [("search_knowledge_base", {"query": q}) for q in open_questions]
+        waiting = [q for q in points[:SEARCHED_QUESTIONS] if q not in {s.query for s in searches}]
+        if waiting:
+            calls: list[_Call] = [("search_knowledge_base", {"query": q}) for q in waiting]
             return _calls(step, *calls)
         if not any(search.results for search in searches):
             return _search_again(step, subject, text, searches)
         if any(item.name == "send_response" and not item.ok for item in answered):
             return _escalate(step, "unsupported_claim")
-        message = _compose(asked, searches, request, sentiment.score(text))
+        message = self._compose(points, searches, request, sentiment.score(text))
         return _calls(step, ("send_response", {"message": message}))
+
+    def _compose(
+        self, points: Sequence[str], searches: Sequence[_Search], request: ModelRequest, mood: float
+    ) -> str:
+        """Answers point by point: a quotation for each that was found, and the others named as open."""
+        phrases = request.phrases
+        found = {point: self._best(point, points, searches, phrases.language) for point in points}
+        quoted: dict[str, tuple[quoting.Found, str]] = {}
+        for point, section in found.items():
+            if section is not None:
+                quoted.setdefault(section.section_id, (section, point))
+        pieces = self._quotations(list(quoted.values()), len(points), request)
+        if mood < _UPSET:
+            pieces.insert(0, phrases.sympathy)
+        pieces += [
+            phrases.nothing_found.format(question=quoting.as_sentence(point))
+            for point, section in found.items()
+            if section is None
+        ]
+        return "\n\n".join(pieces)
+
+    def _quotations(
+        self,
+        quoted: Sequence[tuple[quoting.Found, str]],
+        share: int,
+        request: ModelRequest,
+    ) -> list[str]:
+        phrases = request.phrases
+        pieces: list[str] = []
+        foreign = False
+        for section, point in quoted:
+            language = language_of(section.content, self._docs_language)
+            if language != phrases.language and not foreign:
+                foreign = True
+                pieces.append(phrases.passage_intro(language))
+            pieces.append(quoting.quote(section, point, request.channel, share))
+        return [*pieces, phrases.offer_person] if foreign else pieces
+
+    def _best(
+        self, point: str, points: Sequence[str], searches: Sequence[_Search], language: str
+    ) -> quoting.Found | None:
+        """The best result for a point, one in the customer's language first; a lone point has both attempts."""
+        results = [r for s in searches if s.query == point or len(points) == 1 for r in s.results]
+        own = [r for r in results if language_of(r.content, self._docs_language) == language]
+        return next(iter(own or results), None)
 
 
 def _search_again(step: int, subject: str, text: str, searches: Sequence[_Search]) -> ModelReply:
@@ -74,41 +127,9 @@ def _search_again(step: int, subject: str, text: str, searches: Sequence[_Search
         (q for q in (subject, " ".join(dict.fromkeys(terms(text)))[:300]) if q and q not in tried),
         "",
     )
-    if not other or len(searches) > QUESTIONS:
+    if not other or len(searches) > SEARCHED_QUESTIONS:
         return _escalate(step, "weak_evidence")
     return _calls(step, ("search_knowledge_base", {"query": other}))
-
-
-def _compose(
-    asked: Sequence[str], searches: Sequence[_Search], request: ModelRequest, mood: float
-) -> str:
-    phrases = request.phrases
-    pieces: list[str] = []
-    used: set[str] = set()
-    lacking: list[str] = []
-    single = len(asked) == 1
-    for question in asked:
-        found = _best(question, searches, single=single)
-        if found is None:
-            lacking.append(question)
-        elif found.section_id not in used:
-            used.add(found.section_id)
-            share = len(asked)
-            pieces.append(quoting.quote(found, question, request.channel, share))
-    if len(pieces) > 1 and request.channel is not Channel.WHATSAPP:
-        pieces = [f"**{found.removeprefix('**')}" for found in pieces]
-    if mood < _UPSET:
-        pieces.insert(0, phrases.sympathy)
-    pieces += [phrases.nothing_found.format(question=quoting.as_sentence(q)) for q in lacking]
-    return "\n\n".join(pieces)
-
-
-def _best(question: str, searches: Sequence[_Search], *, single: bool) -> quoting.Found | None:
-    """The first result for a question; with one question only, also that of a second attempt."""
-    candidates = [s for s in searches if s.query == question and s.results]
-    if not candidates and single:
-        candidates = [s for s in searches if s.results]
-    return candidates[0].results[0] if candidates else None
 
 
 def _searches(request: ModelRequest) -> list[_Search]:

@@ -1,7 +1,7 @@
 """What thinking needs from outside: a model, the knowledge base, the customer's history and a clock."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from services.agent.domain.knowledge import Evidence
 from services.agent.domain.phrases import Phrases
 from services.agent.domain.turn import Channel, HistoryLine, Turn
+from services.agent.domain.usage import DaySpent, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +61,20 @@ TranscriptItem: TypeAlias = SystemNote | CustomerSaid | ModelSaid | ToolAnswered
 
 @dataclass(frozen=True, slots=True)
 class ToolSchema:
-    """A tool as the model sees it; `parameters` is a JSON schema."""
+    """A tool as its callers see it; `parameters` and `result` are JSON schemas of what goes in and comes out."""
 
     name: str
     description: str
     parameters: Mapping[str, object]
+    result: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """Everything that a model is asked with; `system` is the same bytes in every turn.
+    """Everything that a model is asked with; `system` and `tools` are the same bytes in every turn.
 
-    `phrases` are what we say by ourselves in the customer's language.
+    In the course of a turn `transcript` only grows at its end. `phrases` are what we say by ourselves in the
+    customer's language.
     """
 
     system: str
@@ -83,15 +86,26 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """What the model answered, and the tokens that it cost in and out."""
+    """What the model answered, and what it cost.
+
+    `declined` is true when it refused or its provider withheld the reply: there is nothing to go on with.
+    """
 
     text: str = ""
     tool_calls: tuple[ToolRequest, ...] = ()
-    tokens_used: int = 0
+    usage: Usage = field(default_factory=Usage)
+    declined: bool = False
 
 
 class ModelUnavailable(Exception):
-    """The model could not be asked, or what came back is no reply; retries are already spent."""
+    """The model could not be asked, or what came back is no reply; retries are already spent.
+
+    `usage` is what the attempt cost all the same: its retries, and tokens if the provider counted any.
+    """
+
+    def __init__(self, message: str, usage: Usage | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage or Usage()
 
 
 class LookupUnavailable(Exception):
@@ -111,6 +125,19 @@ class LanguageModel(Protocol):
         Raises:
             ModelUnavailable: if the provider is down, refuses or answers nonsense.
         """
+
+
+class UsageLedger(Protocol):
+    """What models cost, by day (UTC) and customer; it outlives the process, and void turns are in it."""
+
+    async def open(self, turn: Turn, model: str) -> DaySpent:
+        """Counts a turn that asks a model; returns what was spent today, this turn among it."""
+
+    async def charge(self, turn: Turn, model: str, usage: Usage, cost: int) -> DaySpent:
+        """Adds what one call cost, `cost` in millionths of a dollar; returns what was spent today."""
+
+    async def stop(self, turn: Turn, model: str) -> None:
+        """Counts a turn in which the model was not asked, or not again, because a budget was spent."""
 
 
 # One row a text; each row has length 1, so that a dot product is a cosine.

@@ -5,12 +5,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.agent.application.metering import Meter, Metering
 from services.agent.application.ports import (
     Clock,
     CustomerHistory,
     CustomerSaid,
     KnowledgeBase,
     LanguageModel,
+    ModelReply,
     ModelRequest,
     ModelSaid,
     ModelUnavailable,
@@ -18,7 +20,8 @@ from services.agent.application.ports import (
     TranscriptItem,
 )
 from services.agent.application.prompting import Prompts, load_prompts
-from services.agent.application.tools import FAILED_SEARCHES, TOOLS, Stage, ToolDesk
+from services.agent.application.registry import TOOLS, Stage
+from services.agent.application.tools import FAILED_SEARCHES, ToolDesk
 from services.agent.domain import drafts, escalation, sentiment
 from services.agent.domain.formatting import is_reply
 from services.agent.domain.phrases import PhraseBook, Phrases
@@ -33,10 +36,17 @@ from services.agent.domain.turn import (
     Urgency,
 )
 
-STEPS = 8
-MALFORMED_CALLS = 1
+MALFORMED_REPLIES = 1
 TEXTS_WITHOUT_CALL = 1
 _SCHEMAS = tuple(tool.schema() for tool in TOOLS)
+# What the offline policy says of a question that it has no answer to is not the reason when it only stands in.
+_STANDING_IN = frozenset(
+    {
+        EscalationReason.WEAK_EVIDENCE,
+        EscalationReason.TWO_FAILED_SEARCHES,
+        EscalationReason.UNSUPPORTED_CLAIM,
+    }
+)
 _NUDGE = (
     "Use the tools. Nothing reaches the customer unless it is sent with send_response or escalated."
 )
@@ -53,7 +63,8 @@ class MonotonicClock:
 class Thinker:
     """Thinks about one turn at a time, any number of turns at once; holds no state between them.
 
-    `fallback` takes over in the middle of a turn when `model` is away or too slow; without it such a turn fails.
+    `fallback` takes over in the middle of a turn when `model` is away, too slow, refuses or has no budget left;
+    without it an unavailable model fails the turn. The fallback is never metered.
     """
 
     def __init__(
@@ -66,6 +77,7 @@ class Thinker:
         fallback: LanguageModel | None = None,
         prompts: Prompts | None = None,
         clock: Clock | None = None,
+        metering: Metering | None = None,
         chat_cap_seconds: float = 60.0,
         mail_cap_seconds: float = 120.0,
     ) -> None:
@@ -77,6 +89,7 @@ class Thinker:
             fallback=fallback,
             prompts=prompts or load_prompts(),
             clock=clock or MonotonicClock(),
+            metering=metering or Metering(),
             chat_cap_seconds=chat_cap_seconds,
             mail_cap_seconds=mail_cap_seconds,
         )
@@ -88,11 +101,11 @@ class Thinker:
             ModelUnavailable: if neither the model nor the fallback can be asked.
             TimeoutError: if the model is too slow and there is no fallback.
         """
-        phrases = self._phrases.of(turn.language)
+        decided, language = await self._judged(turn)
+        phrases = self._phrases.of(language)
         desk = ToolDesk(turn, self._knowledge, self._history, self._means.clock, phrases)
-        run = _Run(self._means, desk, phrases)
+        run = _Run(self._means, desk, phrases, language)
         issue = _issue(turn, phrases)
-        decided = escalation.before([_heard(message) for message in turn.batch], turn.channel)
         text = _courtesy(turn, phrases)
         if decided is not None:
             await desk.escalate_by_code(decided, issue)
@@ -107,6 +120,11 @@ class Thinker:
             await run.loop(issue)
         return run.answer(issue)
 
+    async def _judged(self, turn: Turn) -> tuple[Escalation | None, str]:
+        """What the customer's words decide before any model is asked, and their language."""
+        texts = [_heard(message) for message in turn.batch]
+        return escalation.before(texts, turn.channel), turn.language
+
 
 @dataclass(frozen=True, slots=True)
 class _Means:
@@ -114,6 +132,7 @@ class _Means:
     fallback: LanguageModel | None
     prompts: Prompts
     clock: Clock
+    metering: Metering
     chat_cap_seconds: float
     mail_cap_seconds: float
 
@@ -121,17 +140,27 @@ class _Means:
         return self.mail_cap_seconds if channel is Channel.EMAIL else self.chat_cap_seconds
 
 
+class _SilentError(Exception):
+    """Nobody is left to ask: `reason` says why the model is not asked, or not again."""
+
+    def __init__(self, reason: EscalationReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
 class _Run:
     """One turn under way: who is asked, what was said, what it cost."""
 
-    def __init__(self, means: _Means, desk: ToolDesk, phrases: Phrases) -> None:
+    def __init__(self, means: _Means, desk: ToolDesk, phrases: Phrases, language: str) -> None:
         self._means = means
         self._desk = desk
         self._phrases = phrases
+        self._language = language
         self._started = means.clock.monotonic()
         self._model = means.model
+        self._meter = Meter(means.metering, desk.turn, means.model.name)
         self._asked = False
-        self._tokens = 0
+        self._over_budget = False
         self._transcript: list[TranscriptItem] = [
             SystemNote(means.prompts.note(desk.turn)),
             *(CustomerSaid(m.channel, considered(m.content), m.subject) for m in desk.turn.batch),
@@ -140,19 +169,22 @@ class _Run:
     async def loop(self, issue: str) -> None:
         """Asks the model step by step until a last call is staged; what cannot end so ends with a person."""
         texts = 0
-        for _ in range(STEPS):
-            reply = await self._ask()
-            self._transcript.append(reply)
+        for _ in range(self._means.metering.budgets.steps):
+            try:
+                reply = await self._ask()
+            except _SilentError as silent:
+                await self._give_up(silent.reason, issue)
+                return
+            self._transcript.append(ModelSaid(reply.text, reply.tool_calls))
             if not reply.tool_calls:
                 texts += 1
                 if texts > TEXTS_WITHOUT_CALL:
                     break
                 self._transcript.append(SystemNote(_NUDGE))
-            for request in reply.tool_calls:
-                self._transcript.append(await self._desk.call(request))
+            self._transcript += await self._desk.call_all(reply.tool_calls)
             if self._desk.stage is Stage.DONE:
                 return
-            if self._desk.malformed_count > MALFORMED_CALLS:
+            if self._desk.malformed_count > MALFORMED_REPLIES:
                 break
             if self._desk.failed_searches >= FAILED_SEARCHES and not self._desk.evidence:
                 await self._give_up(EscalationReason.TWO_FAILED_SEARCHES, issue)
@@ -169,42 +201,70 @@ class _Run:
             ticket_priority=ticket.priority if ticket else "medium",
             sentiments=tuple(sentiment.score(own_words(considered(m.content))) for m in turn.batch),
             response=desk.response,
-            escalation=desk.escalation,
+            escalation=self._escalation(),
             tool_calls=tuple(desk.calls),
-            tokens_used=self._tokens,
+            tokens_used=self._meter.usage.tokens,
             latency_ms=round((self._means.clock.monotonic() - self._started) * 1000),
             model=self._model.name if self._asked else "rules",
             sources=desk.sources,
-            language=turn.language,
+            language=self._language,
         )
 
-    async def _ask(self) -> ModelSaid:
-        try:
-            return await self._respond()
-        except (ModelUnavailable, TimeoutError):
-            fallback = self._means.fallback
-            if fallback is None or self._model is fallback:
-                raise
+    def _escalation(self) -> Escalation | None:
+        decided = self._desk.escalation
+        if decided is not None and self._over_budget and decided.reason in _STANDING_IN:
+            return Escalation(EscalationReason.BUDGET_SPENT, decided.urgency)
+        return decided
+
+    async def _ask(self) -> ModelReply:
+        """Asks the model, and from the first time that it brings nothing the fallback.
+
+        Raises:
+            _SilentError: if a budget is spent or the model refused, and there is no fallback.
+            ModelUnavailable, TimeoutError: if the model cannot be asked, and there is no fallback.
+        """
+        fallback = self._means.fallback
+        if self._model is not fallback:
+            try:
+                return await self._ask_metered()
+            except _SilentError as silent:
+                self._over_budget = silent.reason is EscalationReason.BUDGET_SPENT
+                if fallback is None:
+                    raise
+            except (ModelUnavailable, TimeoutError):
+                if fallback is None:
+                    raise
             # It reads the same transcript, so it goes on where the model stopped.
             self._model = fallback
-            return await self._respond()
+        # It takes milliseconds, and must not be refused because the model used up the time.
+        return await self._respond(None)
 
-    async def _respond(self) -> ModelSaid:
-        means, channel = self._means, self._desk.turn.channel
+    async def _ask_metered(self) -> ModelReply:
+        if not await self._meter.allows():
+            raise _SilentError(EscalationReason.BUDGET_SPENT)
+        left = self._started + self._means.cap(self._desk.turn.channel)
+        left -= self._means.clock.monotonic()
+        try:
+            reply = await self._respond(max(left, 0.0))
+        except ModelUnavailable as error:
+            await self._meter.charge(error.usage)
+            raise
+        await self._meter.charge(reply.usage)
+        if reply.declined:
+            raise _SilentError(EscalationReason.MODEL_FAULT)
+        return reply
+
+    async def _respond(self, seconds: float | None) -> ModelReply:
         request = ModelRequest(
-            system=means.prompts.system,
+            system=self._means.prompts.system,
             transcript=tuple(self._transcript),
             tools=_SCHEMAS,
-            channel=channel,
+            channel=self._desk.turn.channel,
             phrases=self._phrases,
         )
         self._asked = True
-        left = self._started + means.cap(channel) - means.clock.monotonic()
-        # The fallback takes milliseconds and must not be refused because the model used up the time.
-        async with asyncio.timeout(None if self._model is means.fallback else max(left, 0.0)):
-            reply = await self._model.respond(request)
-        self._tokens += reply.tokens_used
-        return ModelSaid(reply.text, reply.tool_calls)
+        async with asyncio.timeout(seconds):
+            return await self._model.respond(request)
 
     async def _give_up(self, reason: EscalationReason, issue: str) -> None:
         await self._desk.escalate_by_code(Escalation(reason, Urgency.NORMAL), issue)
@@ -235,7 +295,5 @@ def _courtesy(turn: Turn, phrases: Phrases) -> str:
 def _issue(turn: Turn, phrases: Phrases) -> str:
     """One line for the ticket from what the customer wrote."""
     candidates: Sequence[str] = [turn.batch[0].subject, *(own_words(m.content) for m in turn.batch)]
-    line = next(
-        (" ".join(text.split()) for text in candidates if text.strip()), phrases.message_subject
-    )
-    return line[:200]
+    line = next((" ".join(text.split()) for text in candidates if text.strip()), "")
+    return line[:200] or phrases.message_subject

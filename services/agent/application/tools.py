@@ -1,15 +1,15 @@
-"""The five tools: one registry with typed input, and the desk that runs them in order for one turn.
+"""The desk that runs the tool calls of one turn in their order.
 
-Effects are only staged. The customer and the recipient are never parameters: they are the turn's.
+Effects are only staged: nothing exists before the turn's commit.
 """
 
+import asyncio
 import json
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any, Literal
+from collections.abc import Callable, Coroutine, Sequence
+from itertools import groupby
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from services.agent.application.ports import (
     Clock,
@@ -18,10 +18,28 @@ from services.agent.application.ports import (
     LookupUnavailable,
     ToolAnswered,
     ToolRequest,
-    ToolSchema,
 )
+from services.agent.application.registry import (
+    BY_NAME,
+    CreateTicket,
+    EscalateToHuman,
+    FoundSection,
+    GetCustomerHistory,
+    HandedOver,
+    HistoryMessage,
+    ResponseStaged,
+    SearchKnowledgeBase,
+    SearchResults,
+    SendResponse,
+    Stage,
+    TicketOpened,
+    Tool,
+    callable_now,
+)
+from services.agent.application.registry import CustomerHistory as ShownHistory
 from services.agent.domain import escalation
 from services.agent.domain.drafts import clarifies, said_before, supporting
+from services.agent.domain.history import recall
 from services.agent.domain.knowledge import Evidence
 from services.agent.domain.phrases import Phrases
 from services.agent.domain.turn import Escalation, EscalationReason, Source, ToolCall, Turn, Urgency
@@ -29,94 +47,20 @@ from services.agent.domain.turn import Escalation, EscalationReason, Source, Too
 HISTORY_LIMIT = 20
 SEARCH_LIMIT = 4
 FAILED_SEARCHES = 2
+CALLS_PER_REPLY = 8
+ARGUMENTS_LENGTH = 20_000
 # While a person has the matter, the AI answers a new question only from evidence as good as this.
 STRONG_EVIDENCE = 0.7
 _SUBJECT_LENGTH = 120
 _PRIORITIES = {Urgency.CRITICAL: "urgent", Urgency.HIGH: "high"}
 
 
-class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-
-class CreateTicket(_Input):
-    """Opens the ticket of this matter, or goes on with the one that is open. Always the first call."""
-
-    issue: str = Field(min_length=1, max_length=2000, description="the matter in one line")
-    priority: Literal["low", "medium", "high", "urgent"] = "medium"
-    category: Literal["general", "technical", "billing", "feedback", "bug_report"] = "general"
-
-
-class GetCustomerHistory(_Input):
-    """Lists the customer's last 20 messages over all channels, newest first. Always the second call."""
-
-
-class SearchKnowledgeBase(_Input):
-    """Searches the company's documentation. One search for each question, before any answer."""
-
-    query: str = Field(min_length=1, max_length=500, description="the question in keywords")
-
-
-class EscalateToHuman(_Input):
-    """Hands the matter to a person instead of answering. A last call; nothing follows it."""
-
-    reason: EscalationReason = Field(description="why a person must take over")
-    urgency: Urgency = Urgency.NORMAL
-
-
-class SendResponse(_Input):
-    """Sends the answer to the customer of this turn on the channel of this turn. A last call; nothing follows it."""
-
-    message: str = Field(min_length=1, max_length=6000, description="the whole answer in Markdown")
-
-
-class Stage(IntEnum):
-    """How far the turn has come."""
-
-    BEGUN = 0
-    TICKET = 1
-    HISTORY = 2
-    SEARCHED = 3
-    DONE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """One tool: its input, and the stages in which it may be called."""
-
-    name: str
-    input: type[BaseModel]
-    stages: frozenset[Stage]
-
-    @property
-    def description(self) -> str:
-        """What the tool does and when it may be called, in one or two sentences."""
-        return (self.input.__doc__ or "").strip()
-
-    def schema(self) -> ToolSchema:
-        """Returns the tool as a model sees it."""
-        return ToolSchema(self.name, self.description, self.input.model_json_schema())
-
-
-TOOLS = (
-    Tool("create_ticket", CreateTicket, frozenset({Stage.BEGUN})),
-    Tool("get_customer_history", GetCustomerHistory, frozenset({Stage.TICKET})),
-    Tool("search_knowledge_base", SearchKnowledgeBase, frozenset({Stage.HISTORY, Stage.SEARCHED})),
-    Tool("escalate_to_human", EscalateToHuman, frozenset({Stage.HISTORY, Stage.SEARCHED})),
-    Tool("send_response", SendResponse, frozenset({Stage.SEARCHED})),
-)
-_BY_NAME = {tool.name: tool for tool in TOOLS}
-_NEXT = {
-    Stage.BEGUN: "create_ticket",
-    Stage.TICKET: "get_customer_history",
-    Stage.HISTORY: "search_knowledge_base or escalate_to_human",
-    Stage.SEARCHED: "search_knowledge_base, send_response or escalate_to_human",
-    Stage.DONE: "nothing: the turn is finished",
-}
-
-
 class _RefusedError(Exception):
     """The call is well formed but must not happen; the message is for the model."""
+
+
+class _MalformedError(Exception):
+    """The call is no call of a tool; the message is for the model."""
 
 
 class ToolDesk:
@@ -135,49 +79,44 @@ class ToolDesk:
         self.ticket: CreateTicket | None = None
         self.response = ""
         self.escalation: Escalation | None = None
-        self.evidence: list[Evidence] = []
         self.sources: tuple[Source, ...] = ()
         self.calls: list[ToolCall] = []
         self.malformed_count = 0
         self.failed_searches = 0
+        self._found: list[list[Evidence]] = []
         self._refused_drafts = 0
         self._knowledge = knowledge
         self._history = history
         self._clock = clock
         self._phrases = phrases
 
+    @property
+    def evidence(self) -> list[Evidence]:
+        """Every section found so far, once, in the order of the searches."""
+        found: dict[str, Evidence] = {}
+        for one in self._found:
+            for evidence in one:
+                found.setdefault(evidence.section.section_id, evidence)
+        return list(found.values())
+
     async def call(self, request: ToolRequest) -> ToolAnswered:
-        """Runs one call of the model; what is wrong with it comes back as an error for the model to mend."""
-        started = self._clock.monotonic()
-        tool = _BY_NAME.get(request.name)
-        if tool is None:
-            self.malformed_count += 1
-            self._record(request.name[:64], {}, "refused", started)
-            return _error(request, f"there is no tool named {request.name[:64]!r}")
-        try:
-            given = tool.input.model_validate_json(request.arguments or "{}")
-        except ValidationError as error:
-            self.malformed_count += 1
-            self._record(request.name[:64], {}, "refused", started)
-            return _error(request, _problem(error))
-        arguments: dict[str, object] = given.model_dump(mode="json")
-        if self.stage not in tool.stages:
-            self._record(tool.name, arguments, "refused", started)
-            return _error(
-                request, f"{tool.name} may not be called now; next is {_NEXT[self.stage]}"
-            )
-        try:
-            result = await self._run(tool.name, given)
-        except _RefusedError as error:
-            self._record(tool.name, arguments, "refused", started)
-            return _error(request, str(error))
-        except LookupUnavailable:
-            self._record(tool.name, arguments, "failed", started)
-            return _error(request, f"{tool.name} is not available at the moment; go on without it")
-        self._record(tool.name, arguments, "ok", started)
-        return ToolAnswered(
-            request.call_id, tool.name, json.dumps(result, ensure_ascii=False), ok=True
-        )
+        """Runs one call of the model."""
+        return (await self.call_all([request]))[0]
+
+    async def call_all(self, requests: Sequence[ToolRequest]) -> list[ToolAnswered]:
+        """Runs the calls of one reply of the model, neighbours that change nothing at the same time.
+
+        What is wrong with a call comes back as an error for the model to mend. However many calls of a reply are
+        malformed, they count once.
+        """
+        malformed = self.malformed_count
+        answered: list[ToolAnswered] = []
+        for _, group in groupby(enumerate(requests), _alone_or_together):
+            ran = await asyncio.gather(*(self._answer(place, r) for place, r in group))
+            answered += [answer for answer, _ in ran]
+            self.calls += [made for _, made in ran]
+        self.malformed_count = min(self.malformed_count, malformed + 1)
+        return answered
 
     async def open_by_code(self, issue: str, priority: str = "medium") -> None:
         """Makes the calls that come first in every turn and that the model has not made."""
@@ -190,26 +129,57 @@ class ToolDesk:
     async def escalate_by_code(self, decided: Escalation, issue: str) -> None:
         """Hands the matter to a person on the rules' decision, whatever the model did so far."""
         await self.open_by_code(issue, _PRIORITIES.get(decided.urgency, "medium"))
-        arguments = json.dumps({"reason": decided.reason.value, "urgency": decided.urgency.value})
-        await self.call(ToolRequest("code-3", "escalate_to_human", arguments))
+        arguments: dict[str, object] = {
+            "reason": decided.reason.value,
+            "urgency": decided.urgency.value,
+        }
+        started = self._clock.monotonic()
+        self._hand_over(decided)
+        self.calls.append(self._made("escalate_to_human", arguments, "ok", started))
 
     def respond_by_code(self, message: str) -> None:
         """Stages a text of our own that rests on no documentation: a clarifying question, a courtesy."""
         started = self._clock.monotonic()
         self._finish(response=message)
-        self._record("send_response", {"message": message}, "ok", started)
+        self.calls.append(self._made("send_response", {"message": message}, "ok", started))
 
-    async def _run(self, name: str, given: BaseModel) -> dict[str, object]:
-        run: dict[str, Callable[[Any], Coroutine[Any, Any, dict[str, object]]]] = {
+    async def _answer(self, place: int, request: ToolRequest) -> tuple[ToolAnswered, ToolCall]:
+        started = self._clock.monotonic()
+        name = request.name[:64]
+        arguments: dict[str, object] = {}
+        try:
+            tool, given = _read(place, request)
+            arguments = given.model_dump(mode="json")
+            result = await self._run(tool, given)
+        except _MalformedError as error:
+            self.malformed_count += 1
+            return _error(request, str(error)), self._made(name, arguments, "refused", started)
+        except _RefusedError as error:
+            return _error(request, str(error)), self._made(name, arguments, "refused", started)
+        except LookupUnavailable:
+            sorry = f"{name} is not available at the moment; go on without it"
+            return _error(request, sorry), self._made(name, arguments, "failed", started)
+        content = json.dumps(result.model_dump(mode="json", by_alias=True), ensure_ascii=False)
+        return (
+            ToolAnswered(request.call_id, tool.name, content, ok=True),
+            self._made(name, arguments, "ok", started),
+        )
+
+    async def _run(self, tool: Tool, given: BaseModel) -> BaseModel:
+        if self.stage not in tool.stages:
+            raise _RefusedError(
+                f"{tool.name} may not be called now; next is {callable_now(self.stage)}"
+            )
+        run: dict[str, Callable[[Any], Coroutine[Any, Any, BaseModel]]] = {
             "create_ticket": self._create_ticket,
             "get_customer_history": self._get_customer_history,
             "search_knowledge_base": self._search_knowledge_base,
             "escalate_to_human": self._escalate_to_human,
             "send_response": self._send_response,
         }
-        return await run[name](given)
+        return await run[tool.name](given)
 
-    async def _create_ticket(self, given: CreateTicket) -> dict[str, object]:
+    async def _create_ticket(self, given: CreateTicket) -> TicketOpened:
         # What the customer chose on the form counts more than what a model makes of it.
         form = next((m for m in self.turn.batch if m.category or m.priority), None)
         chosen: dict[str, Any] = {"category": given.category, "priority": given.priority}
@@ -221,58 +191,54 @@ class ToolDesk:
         self.ticket = CreateTicket(issue=_one_line(given.issue, _SUBJECT_LENGTH), **chosen)
         self.stage = Stage.TICKET
         known = self.turn.ticket_reference
-        return {"ticket": known or "new", "status": "continued" if known else "opened", **chosen}
+        return TicketOpened(
+            ticket=known or "new", status="continued" if known else "opened", **chosen
+        )
 
-    async def _get_customer_history(self, _: GetCustomerHistory) -> dict[str, object]:
+    async def _get_customer_history(self, _: GetCustomerHistory) -> ShownHistory:
         # The stage moves first: a history that cannot be read must not block the turn.
         self.stage = Stage.HISTORY
-        lines = await self._history.last_messages(self.turn, HISTORY_LIMIT)
-        return {
-            "messages": [
-                {
-                    "time": line.create_time.isoformat(timespec="seconds"),
-                    "channel": line.channel.value,
-                    "from": line.role.value,
-                    "text": line.content,
-                }
-                for line in lines
-            ]
-        }
+        recalled = recall(await self._history.last_messages(self.turn, HISTORY_LIMIT))
+        return ShownHistory(
+            messages=tuple(
+                HistoryMessage(
+                    time=line.create_time.isoformat(timespec="seconds"),
+                    channel=line.channel.value,
+                    speaker=line.role.value,
+                    text=line.content,
+                )
+                for line in recalled.lines
+            ),
+            earlier=recalled.earlier,
+        )
 
-    async def _search_knowledge_base(self, given: SearchKnowledgeBase) -> dict[str, object]:
+    async def _search_knowledge_base(self, given: SearchKnowledgeBase) -> SearchResults:
         self.stage = Stage.SEARCHED
+        mine: list[Evidence] = []
+        # Its place is taken before the search: searches that run together may end in any order.
+        self._found.append(mine)
         try:
-            found = await self._knowledge.search(given.query, SEARCH_LIMIT)
-        except LookupUnavailable:
-            self.failed_searches += 1
-            raise
-        if not found:
-            self.failed_searches += 1
-        known = {evidence.section.section_id for evidence in self.evidence}
-        self.evidence += [e for e in found if e.section.section_id not in known]
-        return {
-            "query": given.query,
-            "results": [
-                {
-                    "section_id": e.section.section_id,
-                    "title": e.section.title,
-                    "content": e.section.content,
-                    "score": e.score,
-                }
-                for e in found
-            ],
-        }
+            mine += await self._knowledge.search(given.query, SEARCH_LIMIT)
+        finally:
+            if not mine:
+                self.failed_searches += 1
+        return SearchResults(
+            query=given.query,
+            results=tuple(
+                FoundSection(
+                    section_id=e.section.section_id,
+                    title=e.section.title,
+                    content=e.section.content,
+                    score=e.score,
+                )
+                for e in mine
+            ),
+        )
 
-    async def _escalate_to_human(self, given: EscalateToHuman) -> dict[str, object]:
-        if self.turn.escalated:
-            # A person already has the matter: it is said once more, then the person's answer is awaited.
-            waiting = self._phrases.waiting
-            self._finish(response="" if said_before(waiting, self.turn.history) else waiting)
-            return {"status": "a person already has this matter"}
-        self._finish(escalated=Escalation(given.reason, given.urgency))
-        return {"status": "handed over"}
+    async def _escalate_to_human(self, given: EscalateToHuman) -> HandedOver:
+        return self._hand_over(Escalation(EscalationReason(given.reason), given.urgency))
 
-    async def _send_response(self, given: SendResponse) -> dict[str, object]:
+    async def _send_response(self, given: SendResponse) -> ResponseStaged:
         cited = [f"{e.section.title}\n{e.section.content}" for e in self.evidence]
         wrong = escalation.faults(given.message, cited)
         reason = EscalationReason.UNSUPPORTED_CLAIM
@@ -282,8 +248,8 @@ class ToolDesk:
         if wrong:
             self._refused_drafts += 1
             if self._refused_drafts > 1:
-                await self._escalate_to_human(EscalateToHuman(reason=reason))
-                return {"status": "not sent; handed over to a person", "because": wrong}
+                self._hand_over(Escalation(reason, Urgency.NORMAL))
+                return ResponseStaged(status="handed_over", because=tuple(wrong))
             raise _RefusedError(
                 f"not sent: {'; '.join(wrong)}. Mend the message and send it once more, or escalate"
             )
@@ -292,7 +258,7 @@ class ToolDesk:
             for e in supporting(given.message, self.evidence)
         )
         self._finish(response=given.message)
-        return {"status": "staged"}
+        return ResponseStaged(status="staged")
 
     def _has_evidence(self, draft: str) -> bool:
         best = max((e.score for e in self.evidence), default=0.0)
@@ -300,16 +266,47 @@ class ToolDesk:
             return best >= STRONG_EVIDENCE
         return bool(self.evidence) or clarifies(draft)
 
+    def _hand_over(self, decided: Escalation) -> HandedOver:
+        if not self.turn.escalated:
+            self._finish(escalated=decided)
+            return HandedOver(status="handed_over")
+        # A person already has the matter: it is said once more, then the person's answer is awaited.
+        waiting = self._phrases.waiting
+        self._finish(response="" if said_before(waiting, self.turn.history) else waiting)
+        return HandedOver(status="with_a_person_already")
+
     def _finish(self, response: str = "", escalated: Escalation | None = None) -> None:
         self.response = response
         self.escalation = escalated
         self.stage = Stage.DONE
 
-    def _record(
+    def _made(
         self, name: str, arguments: dict[str, object], outcome: str, started: float
-    ) -> None:
+    ) -> ToolCall:
         latency = round((self._clock.monotonic() - started) * 1000)
-        self.calls.append(ToolCall(name, arguments, outcome, latency))
+        return ToolCall(name, arguments, outcome, latency)
+
+
+def _alone_or_together(entry: tuple[int, ToolRequest]) -> int:
+    """The same number for neighbours that may run together, a number of its own for any other call."""
+    place, request = entry
+    tool = BY_NAME.get(request.name)
+    return -1 if tool is not None and tool.parallel else place
+
+
+def _read(place: int, request: ToolRequest) -> tuple[Tool, BaseModel]:
+    """Checks a call's name and arguments; `place` is its place in the reply."""
+    tool = BY_NAME.get(request.name)
+    if tool is None:
+        raise _MalformedError(f"there is no tool named {request.name[:64]!r}")
+    if place >= CALLS_PER_REPLY:
+        raise _RefusedError(f"at most {CALLS_PER_REPLY} calls in one reply; call it once more")
+    if len(request.arguments) > ARGUMENTS_LENGTH:
+        raise _MalformedError(f"the arguments are longer than {ARGUMENTS_LENGTH} characters")
+    try:
+        return tool, tool.input.model_validate_json(request.arguments or "{}")
+    except ValidationError as error:
+        raise _MalformedError(_problem(error)) from error
 
 
 def _error(request: ToolRequest, message: str) -> ToolAnswered:
@@ -321,7 +318,7 @@ def _problem(error: ValidationError) -> str:
         f"{'.'.join(str(place) for place in one['loc']) or 'arguments'}: {one['msg']}"
         for one in error.errors(include_url=False, include_input=False)
     ]
-    return f"wrong arguments: {'; '.join(wrong)}"
+    return f"wrong arguments: {'; '.join(wrong)[:1000]}"
 
 
 def _one_line(text: str, most: int) -> str:

@@ -17,6 +17,7 @@ from services.agent.domain.decisions import (
 from services.agent.domain.events import Event, MessagesTaken
 from services.agent.domain.formatting import Limits
 from services.agent.domain.phrases import PhraseBook
+from services.agent.domain.topics import mail_subject, topic
 from services.agent.domain.turn import (
     Channel,
     ConversationId,
@@ -25,6 +26,7 @@ from services.agent.domain.turn import (
     MessageId,
     Owner,
     Side,
+    TicketId,
     Turn,
     TurnAnswer,
     TurnId,
@@ -221,14 +223,17 @@ async def read_state(transaction: HeadTransaction, head: HeadRow, cached: State 
 
 
 def _first_batch(waiting: Sequence[InboundText]) -> tuple[InboundText, ...]:
-    """The oldest waiting messages that belong together: one channel, one form; the rest queues behind."""
+    """The oldest waiting messages that belong together: one channel, one form, one subject; the rest queues behind."""
     batch: list[InboundText] = []
     for message in waiting:
-        first = batch[0] if batch else message
-        if (message.channel, message.form_ticket_id) != (first.channel, first.form_ticket_id):
+        if _kind(message) != _kind(batch[0] if batch else message):
             break
         batch.append(message)
     return tuple(batch)
+
+
+def _kind(message: InboundText) -> tuple[Channel, TicketId | None, str]:
+    return message.channel, message.form_ticket_id, topic(mail_subject(message))
 
 
 def _turn(
@@ -240,7 +245,7 @@ def _turn(
 ) -> Turn:
     is_new = conversation_id != state.conversation_id
     verified = head.side is Side.VERIFIED
-    ticket = None if is_new else state.ticket(batch[0].form_ticket_id if batch else None)
+    ticket = None if is_new else state.ticket(batch[0] if batch else None)
     # A claim sees only the lines of its own ticket: whoever typed the address may be somebody else.
     history = (
         state.history(ticket.ticket_id if ticket else None, whole=verified)

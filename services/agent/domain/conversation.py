@@ -14,11 +14,13 @@ from services.agent.domain.events import (
     ResponseGiven,
     TicketOpened,
 )
+from services.agent.domain.topics import begins_anew, mail_subject, topic
 from services.agent.domain.turn import (
     DEFAULT_LANGUAGE,
     Channel,
     ConversationId,
     HistoryLine,
+    InboundText,
     Role,
     TicketId,
 )
@@ -61,11 +63,18 @@ class State:
             return None
         return self.conversation_id
 
-    def ticket(self, form_ticket_id: TicketId | None) -> Ticket | None:
-        """The ticket of a form, or else the newest of the conversation."""
-        if form_ticket_id is None:
-            return self.tickets[-1] if self.tickets else None
-        return next((t for t in self.tickets if t.ticket_id == form_ticket_id), None)
+    def ticket(self, message: InboundText | None) -> Ticket | None:
+        """The ticket that a message goes on with: the form's, that of the mail's subject, or else the newest.
+
+        A mail with a new subject goes on with none: it begins a matter of its own in the same conversation.
+        """
+        if message is not None and message.form_ticket_id is not None:
+            return next((t for t in self.tickets if t.ticket_id == message.form_ticket_id), None)
+        subject = mail_subject(message) if message is not None else ""
+        same = [t for t in self.tickets if topic(t.subject) == topic(subject)] if subject else []
+        if same or begins_anew(subject):
+            return same[-1] if same else None
+        return self.tickets[-1] if self.tickets else None
 
     def history(self, ticket_id: TicketId | None, *, whole: bool) -> tuple[HistoryLine, ...]:
         """The lines that a turn may see: the whole conversation, or those of one ticket only."""

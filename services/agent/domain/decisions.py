@@ -177,7 +177,7 @@ def _ticket(
 ) -> tuple[Ticket, list[Event]]:
     form = next((m for m in turn.batch if m.form_ticket_id is not None), None)
     if not turn.new_conversation:
-        known = state.ticket(form.form_ticket_id if form else None)
+        known = state.ticket(form or (turn.batch[0] if turn.batch else None))
         if known is not None:
             return known, []
     ticket_id = form.form_ticket_id if form else None

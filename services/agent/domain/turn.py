@@ -64,6 +64,7 @@ class EscalationReason(StrEnum):
     TWO_FAILED_SEARCHES = "two_failed_searches"
     WEAK_EVIDENCE = "weak_evidence"
     MODEL_FAULT = "model_fault"
+    BUDGET_SPENT = "budget_spent"
     UNSUPPORTED_CLAIM = "unsupported_claim"
     CONFLICTING_IDENTITY = "conflicting_identity"
     PROCESSING_FAILURE = "processing_failure"

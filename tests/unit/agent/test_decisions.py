@@ -40,7 +40,10 @@ def of_type(events: list[Event], kind: type[EventT]) -> EventT:
 
 
 def after_mail() -> State:
-    events = decide_answer(State(), turn(), answer(), LIMITS, ENGLISH, clock())
+    subject = turn().batch[0].subject
+    events = decide_answer(
+        State(), turn(), answer(ticket_subject=subject), LIMITS, ENGLISH, clock()
+    )
     return evolve_all(State(), events, 1)
 
 

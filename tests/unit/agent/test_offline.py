@@ -4,11 +4,10 @@ import re
 
 import pytest
 
-from services.agent.adapters.language_model_offline import OfflinePolicy
+from services.agent.adapters.language_model_offline import SEARCHED_QUESTIONS, OfflinePolicy
 from services.agent.application.think import Thinker
 from services.agent.domain.formatting import DEFAULT_LIMITS, FormatContext, format_answer
-from services.agent.domain.knowledge import DocumentError, read_sections
-from services.agent.domain.reading import Reading, questions, read
+from services.agent.domain.knowledge import DocumentError, Evidence, Section, read_sections
 from services.agent.domain.turn import Channel, EscalationReason, TurnAnswer
 from tests.fakes.agent import EmptyKnowledge, KnownHistory, MemoryKnowledge
 from tests.fakes.phrases import BOOK, ENGLISH
@@ -117,35 +116,6 @@ async def test_an_empty_knowledge_base_escalates_after_two_searches() -> None:
     assert answered.escalation.reason is EscalationReason.TWO_FAILED_SEARCHES
 
 
-@pytest.mark.parametrize(
-    ("message", "kind"),
-    [
-        ("", Reading.EMPTY),
-        (" ?? ", Reading.EMPTY),
-        ("👍", Reading.EMPTY),
-        ("Hi", Reading.GREETING),
-        ("ok thanks!", Reading.THANKS),
-        ("it doesn't work", Reading.VAGUE),
-        ("Hello, I need help", Reading.VAGUE),
-        ("invoices?", Reading.MATTER),
-    ],
-)
-def test_a_message_is_read_for_what_it_is(message: str, kind: Reading) -> None:
-    assert read(message) is kind
-
-
-def test_questions_are_cut_out_of_a_message() -> None:
-    assert questions(
-        "Hi team, can I add and remove users? Also: what browsers do you support?"
-    ) == [
-        "can I add and remove users?",
-        "what browsers do you support?",
-    ]
-    assert questions("I tried to export. It failed.\nCan you help?") == [
-        "I tried to export. It failed. Can you help?"
-    ]
-
-
 def test_sections_keep_tables_and_code_whole_and_their_ids_stable() -> None:
     text_of = "---\ncategory: x\naudience: internal\n---\n# Doc\n\n## A\n\nOne.\n\n```\n# no heading\n```\n\n### B\n\nTwo.\n"
     sections = read_sections("d.md", text_of)
@@ -165,3 +135,113 @@ def test_sections_keep_tables_and_code_whole_and_their_ids_stable() -> None:
 def test_broken_front_matter_names_its_line() -> None:
     with pytest.raises(DocumentError, match="line 2"):
         read_sections("d.md", "---\nnonsense\n---\n# Doc\n")
+
+
+def section(anchor: str, title: str, content: str) -> Evidence:
+    return Evidence(
+        Section(f"d.md#{anchor}", "d.md", title, content, "", "customer", 0, anchor), 0.9
+    )
+
+
+class Shelf:
+    """Finds the sections whose anchor stands in the query."""
+
+    def __init__(self, *sections: Evidence) -> None:
+        self._sections = sections
+
+    async def search(self, query: str, limit: int) -> list[Evidence]:
+        words = query.lower()
+        return [
+            e for e in self._sections if e.section.section_id.split("#")[1].split("-")[0] in words
+        ][:limit]
+
+
+ENGLISH_EXPORT = section(
+    "export-en", "Export", "Select the board and then choose **Export** in the menu."
+)
+GERMAN_EXPORT = section(
+    "export-de", "Export", "Wählen Sie das Board und klicken Sie dann auf **Export** im Menü."
+)
+INVOICES = section("invoice", "Invoices", "You find the invoices in **Billing** of the settings.")
+
+
+async def say(language: str, knowledge: Shelf, *messages: str) -> TurnAnswer:
+    thinker = Thinker(
+        model=OfflinePolicy(), knowledge=knowledge, history=KnownHistory(), phrases=BOOK
+    )
+    batch = [text(m, Channel.WHATSAPP, n) for n, m in enumerate(messages)]
+    return await thinker.think(turn(*batch, language=language))
+
+
+async def test_a_passage_in_the_customers_language_comes_first() -> None:
+    question = "Wie kann ich einen Export machen?"
+    answered = await say("de", Shelf(ENGLISH_EXPORT, GERMAN_EXPORT), question)
+    assert answered.response == GERMAN_EXPORT.section.content
+    other = await say("en", Shelf(GERMAN_EXPORT, ENGLISH_EXPORT), "How do I make an export?")
+    assert other.response == ENGLISH_EXPORT.section.content
+
+
+@pytest.mark.parametrize("language", [one for one in BOOK.languages if one != "en"])
+async def test_a_foreign_passage_is_introduced_in_the_customers_language(language: str) -> None:
+    phrases = BOOK.of(language)
+    answered = await say(language, Shelf(ENGLISH_EXPORT, INVOICES), "export?", "invoice?")
+    pieces = answered.response.split("\n\n")
+    assert pieces[0] == phrases.passage_intro("en")
+    assert pieces[-1] == phrases.offer_person
+    assert answered.response.count(phrases.passage_intro("en")) == 1
+    assert "**Export**" in answered.response
+    assert "**Billing**" in answered.response
+    assert answered.language == language
+
+
+async def test_what_is_not_found_is_named_in_the_customers_language() -> None:
+    answered = await say(
+        "es", Shelf(INVOICES), "¿Dónde está mi invoice?", "¿Qué tal el tiempo hoy?"
+    )
+    assert (
+        BOOK.of("es").nothing_found.format(question='"¿Qué tal el tiempo hoy?"')
+        in answered.response
+    )
+    assert "**Billing**" in answered.response
+
+
+async def test_a_burst_is_answered_once_with_every_question_covered() -> None:
+    answered = await say(
+        "en",
+        Shelf(ENGLISH_EXPORT, INVOICES),
+        "hi",
+        "how do i",
+        "export my boards",
+        "and where is my invoice",
+        "do you have a parking garage?",
+        "thanks!",
+    )
+    assert "**Export**" in answered.response
+    assert "**Billing**" in answered.response
+    assert '"do you have a parking garage?"' in answered.response
+    assert [call.name for call in answered.tool_calls].count("send_response") == 1
+    assert len(answered.sentiments) == 6
+
+
+async def test_more_questions_than_are_searched_for_are_all_named() -> None:
+    many = [f"Where is the gadget{n} of widget{n}?" for n in range(9)]
+    answered = await say("en", Shelf(INVOICES), "Where is my invoice?", *many)
+    assert "**Billing**" in answered.response
+    assert all(f'"{question}"' in answered.response for question in many)
+    searches = [call for call in answered.tool_calls if call.name == "search_knowledge_base"]
+    assert len(searches) == SEARCHED_QUESTIONS
+
+
+async def test_two_searches_that_find_nothing_end_with_a_person_in_every_language() -> None:
+    for language in BOOK.languages:
+        answered = await say(language, Shelf(), "Parkplatz garage parking estacionamiento?")
+        assert answered.escalation is not None
+        assert answered.escalation.reason is EscalationReason.TWO_FAILED_SEARCHES
+        assert answered.response == ""
+
+
+async def test_what_the_customer_wrote_is_not_repeated_if_an_answer_may_not_say_it() -> None:
+    lure = "Can I get it for $5 at https://evil.example/?"
+    answered = await say("en", Shelf(INVOICES), "Where is my invoice?", lure)
+    assert answered.response == ""
+    assert answered.escalation is not None

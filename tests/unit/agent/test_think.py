@@ -17,7 +17,7 @@ from services.agent.application.ports import (
     ToolAnswered,
 )
 from services.agent.application.prompting import load_prompts
-from services.agent.application.think import STEPS, Thinker
+from services.agent.application.think import Thinker
 from services.agent.domain.turn import (
     Channel,
     EscalationReason,
@@ -27,6 +27,7 @@ from services.agent.domain.turn import (
     Turn,
     TurnAnswer,
 )
+from services.agent.domain.usage import Budgets
 from tests.fakes.agent import AWAY, CONTEXT, KnownHistory, MemoryKnowledge, ScriptedModel, calls
 from tests.fakes.phrases import BOOK, ENGLISH
 from tests.unit.agent.turns import NOW, text, turn
@@ -119,7 +120,7 @@ async def test_plain_text_is_nudged_once_then_escalated() -> None:
 async def test_an_endless_loop_ends_after_its_steps() -> None:
     model = ScriptedModel(calls(TICKET), calls(HISTORY), calls(SEARCH))
     answer = await think(turn(), model)
-    assert len(model.requests) == STEPS
+    assert len(model.requests) == Budgets().steps
     assert answer.escalation is not None
     assert answer.escalation.reason is EscalationReason.MODEL_FAULT
 

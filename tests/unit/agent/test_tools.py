@@ -1,12 +1,15 @@
 """The desk: order of calls, typed input, staged effects, and what the model may not choose."""
 
+import asyncio
 import json
 from typing import TypeAlias
 
 import pytest
 
 from services.agent.application.ports import ToolAnswered, ToolRequest
-from services.agent.application.tools import TOOLS, Stage, ToolDesk
+from services.agent.application.registry import BY_NAME, TOOLS, Stage, Tool
+from services.agent.application.tools import ARGUMENTS_LENGTH, CALLS_PER_REPLY, ToolDesk
+from services.agent.domain.knowledge import Evidence
 from services.agent.domain.turn import EscalationReason, Turn
 from tests.fakes.agent import EmptyKnowledge, KnownHistory, MemoryKnowledge
 from tests.fakes.phrases import ENGLISH
@@ -152,3 +155,115 @@ async def test_a_matter_that_waits_for_a_person_is_not_escalated_again() -> None
     await play(desk, TICKET, HISTORY, SEARCH, ESCALATE)
     assert desk.escalation is None
     assert desk.response == ENGLISH.waiting
+
+
+class MeetingKnowledge:
+    """Answers a search only when `together` of them are under way, the last one first."""
+
+    def __init__(self, together: int) -> None:
+        self._together = together
+        self._waiting: list[asyncio.Event] = []
+        self.most = 0
+        self._known = MemoryKnowledge()
+
+    async def search(self, query: str, limit: int) -> list[Evidence]:
+        mine = asyncio.Event()
+        self._waiting.append(mine)
+        self.most = max(self.most, len(self._waiting))
+        if len(self._waiting) == self._together:
+            self._waiting[-1].set()
+        async with asyncio.timeout(5):
+            await mine.wait()
+        self._waiting.remove(mine)
+        if self._waiting:
+            self._waiting[-1].set()
+        return await self._known.search(query, limit)
+
+
+def request(number: int, made: Call) -> ToolRequest:
+    name, arguments = made
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return ToolRequest(f"call-{number}", name, text)
+
+
+async def test_searches_of_one_reply_run_together_and_are_kept_in_their_order() -> None:
+    knowledge = MeetingKnowledge(together=3)
+    desk = desk_for(knowledge=knowledge)
+    queries = ["find my invoices", "reset password", "add users"]
+    searches: list[Call] = [("search_knowledge_base", {"query": q}) for q in queries]
+    made = [TICKET, HISTORY, *searches]
+    answered = await desk.call_all([request(n, one) for n, one in enumerate(made)])
+    assert knowledge.most == 3
+    assert [one.call_id for one in answered] == [f"call-{n}" for n in range(5)]
+    assert [json.loads(one.content)["query"] for one in answered[2:]] == queries
+    assert [call.arguments["query"] for call in desk.calls[2:]] == queries
+    first = {q: (await MemoryKnowledge().search(q, 1))[0].section.section_id for q in queries}
+    places = [e.section.section_id for e in desk.evidence]
+    assert sorted(places.index(first[q]) for q in queries) == [
+        places.index(first[q]) for q in queries
+    ]
+
+
+async def test_what_changes_something_runs_alone_and_in_order() -> None:
+    desk = desk_for()
+    made = [SEARCH, TICKET, SEARCH, HISTORY, SEARCH, SEND, SEARCH]
+    answered = await desk.call_all([request(n, one) for n, one in enumerate(made)])
+    assert [one.ok for one in answered] == [False, True, False, True, True, True, False]
+    assert desk.stage is Stage.DONE
+
+
+async def test_malformed_calls_of_one_reply_count_once_and_too_many_are_refused() -> None:
+    desk = desk_for()
+    await desk.call_all([request(n, ("nothing", {})) for n in range(3)])
+    assert desk.malformed_count == 1
+    await play(desk, TICKET, HISTORY)
+    answered = await desk.call_all([request(n, SEARCH) for n in range(CALLS_PER_REPLY + 2)])
+    assert [one.ok for one in answered] == [True] * CALLS_PER_REPLY + [False] * 2
+    assert len(desk.calls) == 3 + 2 + CALLS_PER_REPLY + 2
+
+
+async def test_arguments_without_end_are_malformed() -> None:
+    desk = desk_for()
+    await play(desk, ("create_ticket", '{"issue": "' + "x" * ARGUMENTS_LENGTH + '"}'))
+    assert desk.malformed_count == 1
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+def test_every_tool_has_typed_input_and_output(tool: Tool) -> None:
+    schema = tool.schema()
+    assert schema.parameters["type"] == schema.result["type"] == "object"
+    assert schema.parameters["additionalProperties"] is False
+    assert schema.result["properties"]
+    assert tool.stages
+    assert all(stage < tool.leads_to or tool.parallel for stage in tool.stages)
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+async def test_what_a_tool_returns_fits_its_output_schema(tool: Tool) -> None:
+    desk = desk_for()
+    program = [TICKET, HISTORY, SEARCH, SEND]
+    if tool.name == "escalate_to_human":
+        program = [TICKET, HISTORY, ESCALATE]
+    answered = await desk.call_all([request(n, one) for n, one in enumerate(program)])
+    (content,) = [one.content for one in answered if one.name == tool.name]
+    given = json.loads(content)
+    properties = tool.schema().result["properties"]
+    assert isinstance(properties, dict)
+    assert set(given) == set(properties)
+    tool.output.model_validate(given)
+
+
+async def test_a_program_of_calls_leads_where_the_registry_says() -> None:
+    desk = desk_for()
+    for made in (TICKET, HISTORY, SEARCH, SEARCH, SEND):
+        await play(desk, made)
+        assert desk.stage is BY_NAME[made[0]].leads_to
+
+
+@pytest.mark.parametrize(
+    "reason", ["model_fault", "budget_spent", "delivery_failure", "", "because"]
+)
+async def test_a_model_cannot_give_a_reason_that_is_a_fact_about_the_system(reason: str) -> None:
+    desk = desk_for()
+    await play(desk, TICKET, HISTORY, ("escalate_to_human", {"reason": reason}))
+    assert (desk.escalation, desk.malformed_count) == (None, 1)
