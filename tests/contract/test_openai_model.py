@@ -12,7 +12,7 @@ from services.agent.application.think import Thinker
 from services.agent.application.tools import TOOLS
 from services.agent.domain.turn import Channel, EscalationReason, TurnAnswer
 from tests.contract.simulators_running import Simulator, simulator
-from tests.fakes.agent import KnownHistory, MemoryKnowledge
+from tests.fakes.agent import KnownHistory, MemoryKnowledge, local_judge
 from tests.unit.agent.turns import text, turn
 
 REQUEST = ModelRequest(
@@ -65,6 +65,7 @@ async def think(model: OpenAiModel, question: str = "How do I reset my password?
         fallback=OfflinePolicy(),
         knowledge=MemoryKnowledge(),
         history=KnownHistory(),
+        judge=local_judge(),
     )
     return await thinker.think(turn(text(question)))
 

@@ -6,14 +6,19 @@ from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.application.think import Thinker
 from services.agent.domain.formatting import DEFAULT_LIMITS, FormatContext, Part, format_answer
 from services.agent.domain.turn import Channel, EscalationReason, TurnAnswer
-from tests.fakes.agent import KnownHistory, MemoryKnowledge
+from tests.fakes.agent import KnownHistory, MemoryKnowledge, local_judge
 from tests.unit.agent.turns import form, text, turn
 
 MONEY = re.compile(r"[$€£¥]|\d\s*(?:usd|eur|gbp|dollars?|euros?|pounds?)\b", re.IGNORECASE)
 
 
 async def respond(content: str, channel: Channel) -> tuple[TurnAnswer, list[Part]]:
-    thinker = Thinker(model=OfflinePolicy(), knowledge=MemoryKnowledge(), history=KnownHistory())
+    thinker = Thinker(
+        model=OfflinePolicy(),
+        knowledge=MemoryKnowledge(),
+        history=KnownHistory(),
+        judge=local_judge(),
+    )
     message = form(content) if channel is Channel.WEB_FORM else text(content, channel)
     if channel is not Channel.WHATSAPP and not content:
         message = type(message)(message.message_id, channel, "", message.accept_time)

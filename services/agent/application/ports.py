@@ -7,8 +7,9 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from services.agent.domain.judgement import Judgement
 from services.agent.domain.knowledge import Evidence
-from services.agent.domain.turn import Channel, HistoryLine, Turn
+from services.agent.domain.turn import Channel, HistoryLine, InboundText, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,16 @@ class Embedder(Protocol):
 
         Raises:
             LookupUnavailable: if the model could not be asked.
+        """
+
+
+class Judge(Protocol):
+    """Whoever decides on the customer's words alone that a person must take over."""
+
+    async def judge(self, messages: Sequence[InboundText], channel: Channel) -> Judgement:
+        """Judges a batch of at least one message of one channel, without blocking the event loop.
+
+        Any exception means that nothing was judged, and that a person must look.
         """
 
 

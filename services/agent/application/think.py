@@ -5,10 +5,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from services.agent.application.ports import (
     Clock,
     CustomerHistory,
     CustomerSaid,
+    Judge,
     KnowledgeBase,
     LanguageModel,
     ModelRequest,
@@ -19,7 +22,7 @@ from services.agent.application.ports import (
 )
 from services.agent.application.prompting import Prompts, load_prompts
 from services.agent.application.tools import FAILED_SEARCHES, TOOLS, Stage, ToolDesk
-from services.agent.domain import drafts, escalation, sentiment
+from services.agent.domain import drafts, sentiment
 from services.agent.domain.formatting import is_reply
 from services.agent.domain.reading import Reading, considered, own_words, read
 from services.agent.domain.turn import (
@@ -31,6 +34,8 @@ from services.agent.domain.turn import (
     TurnAnswer,
     Urgency,
 )
+
+log = structlog.get_logger(__name__)
 
 STEPS = 8
 MALFORMED_CALLS = 1
@@ -61,6 +66,7 @@ class Thinker:
         model: LanguageModel,
         knowledge: KnowledgeBase,
         history: CustomerHistory,
+        judge: Judge,
         fallback: LanguageModel | None = None,
         prompts: Prompts | None = None,
         clock: Clock | None = None,
@@ -69,6 +75,7 @@ class Thinker:
     ) -> None:
         self._knowledge = knowledge
         self._history = history
+        self._judge = judge
         self._means = _Means(
             model=model,
             fallback=fallback,
@@ -88,7 +95,7 @@ class Thinker:
         desk = ToolDesk(turn, self._knowledge, self._history, self._means.clock)
         run = _Run(self._means, desk)
         issue = _issue(turn)
-        decided = escalation.before([_heard(message) for message in turn.batch], turn.channel)
+        decided = await self._escalation(turn)
         text = _courtesy(turn)
         if decided is not None:
             await desk.escalate_by_code(decided, issue)
@@ -102,6 +109,14 @@ class Thinker:
         else:
             await run.loop(issue)
         return run.answer(issue)
+
+    async def _escalation(self, turn: Turn) -> Escalation | None:
+        try:
+            return (await self._judge.judge(turn.batch, turn.channel)).escalation
+        except Exception:
+            # Whatever is wrong with the judge, an unjudged message is no message for the AI.
+            log.exception("the judge failed", turn_id=str(turn.turn_id))
+            return Escalation(EscalationReason.MODEL_FAULT, Urgency.HIGH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +177,7 @@ class _Run:
             ticket_subject=turn.batch[0].subject or (ticket.issue if ticket else issue),
             ticket_category=ticket.category if ticket else "general",
             ticket_priority=ticket.priority if ticket else "medium",
-            sentiments=tuple(sentiment.score(own_words(considered(m.content))) for m in turn.batch),
+            sentiments=tuple(sentiment.score(m.content) for m in turn.batch),
             response=desk.response,
             escalation=desk.escalation,
             tool_calls=tuple(desk.calls),

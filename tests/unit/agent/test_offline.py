@@ -10,14 +10,16 @@ from services.agent.domain.formatting import DEFAULT_LIMITS, FormatContext, form
 from services.agent.domain.knowledge import DocumentError, read_sections
 from services.agent.domain.reading import Reading, questions, read
 from services.agent.domain.turn import Channel, EscalationReason, TurnAnswer
-from tests.fakes.agent import EmptyKnowledge, KnownHistory, MemoryKnowledge
+from tests.fakes.agent import EmptyKnowledge, KnownHistory, MemoryKnowledge, local_judge
 from tests.unit.agent.turns import form, text, turn
 
 KNOWLEDGE = MemoryKnowledge()
 
 
 async def answer(content: str, channel: Channel = Channel.WHATSAPP) -> TurnAnswer:
-    thinker = Thinker(model=OfflinePolicy(), knowledge=KNOWLEDGE, history=KnownHistory())
+    thinker = Thinker(
+        model=OfflinePolicy(), knowledge=KNOWLEDGE, history=KnownHistory(), judge=local_judge()
+    )
     message = form(content) if channel is Channel.WEB_FORM else text(content, channel)
     return await thinker.think(turn(message))
 
@@ -106,7 +108,12 @@ async def test_every_question_on_whatsapp_stays_below_500_without_steps() -> Non
 
 
 async def test_an_empty_knowledge_base_escalates_after_two_searches() -> None:
-    thinker = Thinker(model=OfflinePolicy(), knowledge=EmptyKnowledge(), history=KnownHistory())
+    thinker = Thinker(
+        model=OfflinePolicy(),
+        knowledge=EmptyKnowledge(),
+        history=KnownHistory(),
+        judge=local_judge(),
+    )
     answered = await thinker.think(turn(text("Export of boards, please", Channel.WHATSAPP)))
     assert answered.escalation is not None
     assert answered.escalation.reason is EscalationReason.TWO_FAILED_SEARCHES

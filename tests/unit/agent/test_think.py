@@ -28,7 +28,15 @@ from services.agent.domain.turn import (
     Turn,
     TurnAnswer,
 )
-from tests.fakes.agent import AWAY, CONTEXT, KnownHistory, MemoryKnowledge, ScriptedModel, calls
+from tests.fakes.agent import (
+    AWAY,
+    CONTEXT,
+    KnownHistory,
+    MemoryKnowledge,
+    ScriptedModel,
+    calls,
+    local_judge,
+)
 from tests.unit.agent.turns import NOW, text, turn
 
 KNOWLEDGE = MemoryKnowledge()
@@ -56,6 +64,7 @@ async def think(given: Turn, model: ScriptedModel, *, fallback: bool = False) ->
         fallback=OfflinePolicy() if fallback else None,
         knowledge=KNOWLEDGE,
         history=KnownHistory(given.history),
+        judge=local_judge(),
     )
     return await thinker.think(given)
 
@@ -159,6 +168,7 @@ async def test_a_model_that_hangs_is_given_up_at_the_cap() -> None:
         fallback=OfflinePolicy(),
         knowledge=KNOWLEDGE,
         history=KnownHistory(),
+        judge=local_judge(),
         mail_cap_seconds=0.05,
     )
     assert "Forgot password" in (await thinker.think(turn())).response
@@ -169,6 +179,7 @@ async def test_the_cap_of_the_channel_fails_a_turn_without_fallback() -> None:
         model=HangingModel(AWAY),
         knowledge=KNOWLEDGE,
         history=KnownHistory(),
+        judge=local_judge(),
         chat_cap_seconds=0.05,
         mail_cap_seconds=3600,
     )
