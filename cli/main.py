@@ -187,6 +187,20 @@ def chat(
     raise typer.Exit(run_chat(load_environment().exported(), channel.value, person))
 
 
+@app.command(epilog="Example: fte judge --context context messages.jsonl")
+def judge(
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="JSON lines; default: stdin")
+    ] = None,
+    *,
+    context: Annotated[Path, typer.Option(help="the company's folder")] = Path("context"),
+) -> None:
+    """Tells for each message {"id", "channel", "subject", "text"} whether a person must take over."""
+    from cli.judge import run_judge  # noqa: PLC0415
+
+    raise typer.Exit(run_judge(source, context))
+
+
 @app.command(epilog="Example: fte drill --seed 7 --minutes 2 --rate 5")
 def drill(
     *,

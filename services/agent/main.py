@@ -32,6 +32,7 @@ from services.agent.adapters.grpc_service import AgentService
 from services.agent.adapters.head_store import PostgresHeads
 from services.agent.adapters.history import TurnHistory
 from services.agent.adapters.inbound import InboundStore
+from services.agent.adapters.judge import load_judge
 from services.agent.adapters.knowledge_base import PostgresKnowledgeBase, sync
 from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.adapters.language_model_openai import OpenAiModel
@@ -210,6 +211,7 @@ def _thinker(
         fallback=offline if model else None,
         knowledge=PostgresKnowledgeBase(turn_pool),
         history=TurnHistory(turn_pool),
+        judge=load_judge(settings.context_dir),
         phrases=phrases,
         metering=Metering(
             _budgets(settings), load_prices(), ModelUsage(turn_pool) if key else None

@@ -13,7 +13,7 @@ from services.agent.application.registry import TOOLS
 from services.agent.application.think import Thinker
 from services.agent.domain.turn import Channel, Turn, TurnAnswer
 from tests.contract.simulators_running import Simulator, simulator
-from tests.fakes.agent import KnownHistory, MemoryKnowledge
+from tests.fakes.agent import KnownHistory, MemoryKnowledge, local_judge
 from tests.fakes.phrases import BOOK, ENGLISH
 from tests.unit.agent.turns import text, turn
 
@@ -71,6 +71,7 @@ async def think(
         knowledge=MemoryKnowledge(),
         history=KnownHistory(),
         phrases=BOOK,
+        judge=local_judge(),
         metering=metering,
     )
     return await thinker.think(given or turn(text("How do I reset my password?")))

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
+from services.agent.adapters.judge import LocalJudge, load_judge
 from services.agent.adapters.knowledge_base import CUSTOMER, read_folder
 from services.agent.application.ports import (
     LookupUnavailable,
@@ -18,6 +20,12 @@ from services.agent.domain.turn import HistoryLine, Turn
 from services.agent.domain.usage import DaySpent, Spent, Usage
 
 CONTEXT = Path(__file__).resolve().parents[2] / "context"
+
+
+@cache
+def local_judge() -> LocalJudge:
+    """The agent's own judge with the company's phrases, loaded once."""
+    return load_judge(CONTEXT)
 
 
 class MemoryKnowledge:

@@ -7,9 +7,10 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from services.agent.domain.judgement import Judgement
 from services.agent.domain.knowledge import Evidence
 from services.agent.domain.phrases import Phrases
-from services.agent.domain.turn import Channel, HistoryLine, Turn
+from services.agent.domain.turn import Channel, HistoryLine, InboundText, Turn
 from services.agent.domain.usage import DaySpent, Usage
 
 
@@ -160,6 +161,16 @@ class Embedder(Protocol):
 
         Raises:
             LookupUnavailable: if the model could not be asked.
+        """
+
+
+class Judge(Protocol):
+    """Whoever decides on the customer's words alone that a person must take over."""
+
+    async def judge(self, messages: Sequence[InboundText], channel: Channel) -> Judgement:
+        """Judges a batch of at least one message of one channel, without blocking the event loop.
+
+        Any exception means that nothing was judged, and that a person must look.
         """
 
 

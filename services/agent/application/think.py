@@ -5,11 +5,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from services.agent.application.metering import Meter, Metering
 from services.agent.application.ports import (
     Clock,
     CustomerHistory,
     CustomerSaid,
+    Judge,
     KnowledgeBase,
     LanguageModel,
     ModelReply,
@@ -22,7 +25,7 @@ from services.agent.application.ports import (
 from services.agent.application.prompting import Prompts, load_prompts
 from services.agent.application.registry import TOOLS, Stage
 from services.agent.application.tools import FAILED_SEARCHES, ToolDesk
-from services.agent.domain import drafts, escalation, sentiment
+from services.agent.domain import drafts, sentiment
 from services.agent.domain.formatting import is_reply
 from services.agent.domain.phrases import PhraseBook, Phrases
 from services.agent.domain.reading import Reading, considered, own_words, read
@@ -35,6 +38,8 @@ from services.agent.domain.turn import (
     TurnAnswer,
     Urgency,
 )
+
+log = structlog.get_logger(__name__)
 
 MALFORMED_REPLIES = 1
 TEXTS_WITHOUT_CALL = 1
@@ -73,6 +78,7 @@ class Thinker:
         model: LanguageModel,
         knowledge: KnowledgeBase,
         history: CustomerHistory,
+        judge: Judge,
         phrases: PhraseBook,
         fallback: LanguageModel | None = None,
         prompts: Prompts | None = None,
@@ -83,6 +89,7 @@ class Thinker:
     ) -> None:
         self._knowledge = knowledge
         self._history = history
+        self._judge = judge
         self._phrases = phrases
         self._means = _Means(
             model=model,
@@ -122,8 +129,13 @@ class Thinker:
 
     async def _judged(self, turn: Turn) -> tuple[Escalation | None, str]:
         """What the customer's words decide before any model is asked, and their language."""
-        texts = [_heard(message) for message in turn.batch]
-        return escalation.before(texts, turn.channel), turn.language
+        try:
+            judgement = await self._judge.judge(turn.batch, turn.channel)
+        except Exception:
+            # Whatever is wrong with the judge, an unjudged message is no message for the AI.
+            log.exception("the judge failed", turn_id=str(turn.turn_id))
+            return Escalation(EscalationReason.MODEL_FAULT, Urgency.HIGH), turn.language
+        return judgement.escalation, judgement.language
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +211,7 @@ class _Run:
             ticket_subject=turn.batch[0].subject or (ticket.issue if ticket else issue),
             ticket_category=ticket.category if ticket else "general",
             ticket_priority=ticket.priority if ticket else "medium",
-            sentiments=tuple(sentiment.score(own_words(considered(m.content))) for m in turn.batch),
+            sentiments=tuple(sentiment.score(m.content) for m in turn.batch),
             response=desk.response,
             escalation=self._escalation(),
             tool_calls=tuple(desk.calls),

@@ -13,7 +13,14 @@ from services.agent.application.ports import ModelReply, ModelUnavailable
 from services.agent.application.think import Thinker
 from services.agent.domain.turn import EscalationReason, Turn, TurnAnswer
 from services.agent.domain.usage import Budgets, DaySpent, Limit, Price, PriceList, Spent, Usage
-from tests.fakes.agent import KnownHistory, MemoryKnowledge, MemoryUsage, ScriptedModel, calls
+from tests.fakes.agent import (
+    KnownHistory,
+    MemoryKnowledge,
+    MemoryUsage,
+    ScriptedModel,
+    calls,
+    local_judge,
+)
 from tests.fakes.phrases import BOOK
 from tests.unit.agent.turns import text, turn
 
@@ -40,6 +47,7 @@ async def think(
         knowledge=KNOWLEDGE,
         history=KnownHistory(),
         phrases=BOOK,
+        judge=local_judge(),
         metering=metering,
     )
     return await thinker.think(given or turn()), model

@@ -9,7 +9,7 @@ from services.agent.application.think import Thinker
 from services.agent.domain.formatting import DEFAULT_LIMITS, FormatContext, format_answer
 from services.agent.domain.knowledge import DocumentError, Evidence, Section, read_sections
 from services.agent.domain.turn import Channel, EscalationReason, TurnAnswer
-from tests.fakes.agent import EmptyKnowledge, KnownHistory, MemoryKnowledge
+from tests.fakes.agent import EmptyKnowledge, KnownHistory, MemoryKnowledge, local_judge
 from tests.fakes.phrases import BOOK, ENGLISH
 from tests.unit.agent.turns import form, text, turn
 
@@ -18,7 +18,11 @@ KNOWLEDGE = MemoryKnowledge()
 
 async def answer(content: str, channel: Channel = Channel.WHATSAPP) -> TurnAnswer:
     thinker = Thinker(
-        model=OfflinePolicy(), knowledge=KNOWLEDGE, history=KnownHistory(), phrases=BOOK
+        model=OfflinePolicy(),
+        knowledge=KNOWLEDGE,
+        history=KnownHistory(),
+        phrases=BOOK,
+        judge=local_judge(),
     )
     message = form(content) if channel is Channel.WEB_FORM else text(content, channel)
     return await thinker.think(turn(message))
@@ -109,7 +113,11 @@ async def test_every_question_on_whatsapp_stays_below_500_without_steps() -> Non
 
 async def test_an_empty_knowledge_base_escalates_after_two_searches() -> None:
     thinker = Thinker(
-        model=OfflinePolicy(), knowledge=EmptyKnowledge(), history=KnownHistory(), phrases=BOOK
+        model=OfflinePolicy(),
+        knowledge=EmptyKnowledge(),
+        history=KnownHistory(),
+        phrases=BOOK,
+        judge=local_judge(),
     )
     answered = await thinker.think(turn(text("Export of boards, please", Channel.WHATSAPP)))
     assert answered.escalation is not None
@@ -167,7 +175,11 @@ INVOICES = section("invoice", "Invoices", "You find the invoices in **Billing** 
 
 async def say(language: str, knowledge: Shelf, *messages: str) -> TurnAnswer:
     thinker = Thinker(
-        model=OfflinePolicy(), knowledge=knowledge, history=KnownHistory(), phrases=BOOK
+        model=OfflinePolicy(),
+        knowledge=knowledge,
+        history=KnownHistory(),
+        phrases=BOOK,
+        judge=local_judge(),
     )
     batch = [text(m, Channel.WHATSAPP, n) for n, m in enumerate(messages)]
     return await thinker.think(turn(*batch, language=language))

@@ -6,7 +6,7 @@ from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.application.think import Thinker
 from services.agent.domain.formatting import DEFAULT_LIMITS, FormatContext, Part, format_answer
 from services.agent.domain.turn import Channel, EscalationReason, TurnAnswer
-from tests.fakes.agent import KnownHistory, MemoryKnowledge
+from tests.fakes.agent import KnownHistory, MemoryKnowledge, local_judge
 from tests.fakes.phrases import BOOK
 from tests.unit.agent.turns import form, text, turn
 
@@ -15,7 +15,11 @@ MONEY = re.compile(r"[$€£¥]|\d\s*(?:usd|eur|gbp|dollars?|euros?|pounds?)\b",
 
 async def respond(content: str, channel: Channel) -> tuple[TurnAnswer, list[Part]]:
     thinker = Thinker(
-        model=OfflinePolicy(), knowledge=MemoryKnowledge(), history=KnownHistory(), phrases=BOOK
+        model=OfflinePolicy(),
+        knowledge=MemoryKnowledge(),
+        history=KnownHistory(),
+        phrases=BOOK,
+        judge=local_judge(),
     )
     message = form(content) if channel is Channel.WEB_FORM else text(content, channel)
     if channel is not Channel.WHATSAPP and not content:

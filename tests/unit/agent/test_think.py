@@ -28,7 +28,15 @@ from services.agent.domain.turn import (
     TurnAnswer,
 )
 from services.agent.domain.usage import Budgets
-from tests.fakes.agent import AWAY, CONTEXT, KnownHistory, MemoryKnowledge, ScriptedModel, calls
+from tests.fakes.agent import (
+    AWAY,
+    CONTEXT,
+    KnownHistory,
+    MemoryKnowledge,
+    ScriptedModel,
+    calls,
+    local_judge,
+)
 from tests.fakes.phrases import BOOK, ENGLISH
 from tests.unit.agent.turns import NOW, text, turn
 
@@ -58,6 +66,7 @@ async def think(given: Turn, model: ScriptedModel, *, fallback: bool = False) ->
         knowledge=KNOWLEDGE,
         history=KnownHistory(given.history),
         phrases=BOOK,
+        judge=local_judge(),
     )
     return await thinker.think(given)
 
@@ -162,6 +171,7 @@ async def test_a_model_that_hangs_is_given_up_at_the_cap() -> None:
         knowledge=KNOWLEDGE,
         history=KnownHistory(),
         phrases=BOOK,
+        judge=local_judge(),
         mail_cap_seconds=0.05,
     )
     assert "Forgot password" in (await thinker.think(turn())).response
@@ -173,6 +183,7 @@ async def test_the_cap_of_the_channel_fails_a_turn_without_fallback() -> None:
         knowledge=KNOWLEDGE,
         history=KnownHistory(),
         phrases=BOOK,
+        judge=local_judge(),
         chat_cap_seconds=0.05,
         mail_cap_seconds=3600,
     )

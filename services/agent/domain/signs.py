@@ -1,0 +1,149 @@
+"""Reads the signs that the rules of all languages know in a message.
+
+Look-alikes are blanked first, and a sign that the customer rejects ("I do not want a refund") is none. The rules of
+every language that a message may be in are applied: people mix languages, and recognising one of a few words is unsure.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.agent.domain.example_phrases import ExamplePhrase
+from services.agent.domain.rules import ALL, LANGUAGES, LanguageRules, Signs
+from services.agent.domain.terms import fold
+from services.agent.domain.turn import EscalationReason
+
+_REACH = 70
+_BLANK = " _ "
+# "But" ends what a negation reaches.
+_TURN = re.compile(
+    r"[,;:()]|\b(?:but|just|pero|sino|solo|mas|mais|aber|sondern|nur|ma|solo|lekin|bas|par|e|and|und)\b"
+)
+_LONGEST_KEYWORD = 60
+# Cosine of all-MiniLM-L6-v2 from which two sentences ask for the same; chosen on the development messages.
+_SAME_MEANING = 0.82
+_NEVER_DECLINED = frozenset({EscalationReason.PROFANITY})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The reasons that a message shows signs of, and whether it speaks of what customers build."""
+
+    sure: frozenset[EscalationReason]
+    likely: frozenset[EscalationReason]
+    workspace: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    language: str
+    look_alikes: re.Pattern[str]
+    declined_before: re.Pattern[str]
+    declined_after: re.Pattern[str]
+    workspace: re.Pattern[str]
+    sure: tuple[tuple[EscalationReason, re.Pattern[str]], ...]
+    likely: tuple[tuple[EscalationReason, re.Pattern[str]], ...]
+
+
+def read_signs(sentences: Sequence[str], languages: Collection[str] = LANGUAGES) -> Reading:
+    """Reads a message's sentences with the rules of the languages that it may be in.
+
+    Each sentence is judged by itself; workspace words count in the whole message.
+    """
+    spoken = [rules for rules in _compiled() if rules.language in languages]
+    sure: set[EscalationReason] = set()
+    likely: set[EscalationReason] = set()
+    workspace = False
+    for sentence in sentences:
+        folded = _even(fold(sentence))
+        blanked = folded
+        for rules in spoken:
+            blanked = rules.look_alikes.sub(_BLANK, blanked)
+        for rules in spoken:
+            workspace = workspace or rules.workspace.search(folded) is not None
+            sure |= {
+                reason for reason, signs in rules.sure if _shows(reason, signs, rules, blanked)
+            }
+            likely |= {
+                reason for reason, signs in rules.likely if _shows(reason, signs, rules, blanked)
+            }
+    return Reading(frozenset(sure), frozenset(likely), workspace)
+
+
+def nearest_phrase(
+    sentence: str, phrases: Sequence[ExamplePhrase], cosines: NDArray[np.float32]
+) -> ExamplePhrase | None:
+    """Returns the company's phrase that a sentence says, in the same words or near enough in meaning."""
+    said = _spoken_words(sentence)
+    same = next((phrase for phrase in phrases if _spoken_words(phrase.text) == said), None)
+    best = int(cosines.argmax())
+    return same or (phrases[best] if cosines[best] >= _SAME_MEANING else None)
+
+
+def is_bare_keyword(text: str) -> bool:
+    """Tells whether a text is nothing but a word for a person, with or without a please."""
+    folded = _even(fold(text))
+    words = " ".join(re.findall(r"[a-z0-9'/-]+", folded))
+    return 0 < len(words) <= _LONGEST_KEYWORD and _keyword().fullmatch(words) is not None
+
+
+def _spoken_words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", fold(text))
+
+
+def _even(folded: str) -> str:
+    return folded.replace("`", "'").replace("\u00b4", "'").replace("\u00a0", " ")
+
+
+def _shows(reason: EscalationReason, signs: re.Pattern[str], rules: _Compiled, text: str) -> bool:
+    return any(
+        reason in _NEVER_DECLINED or not _is_declined(text, match, rules)
+        for match in signs.finditer(text)
+    )
+
+
+def _is_declined(text: str, match: re.Match[str], rules: _Compiled) -> bool:
+    before = text[max(0, match.start() - _REACH) : match.start()]
+    before = _TURN.split(before)[-1]
+    after = _TURN.split(text[match.end() : match.end() + _REACH].lstrip())[0]
+    return bool(rules.declined_before.search(before) or rules.declined_after.match(after))
+
+
+@cache
+def _compiled() -> tuple[_Compiled, ...]:
+    return tuple(_compile(rules) for rules in ALL)
+
+
+def _compile(rules: LanguageRules) -> _Compiled:
+    reasons: tuple[tuple[EscalationReason, Signs], ...] = (
+        (EscalationReason.LEGAL_LANGUAGE, rules.legal),
+        (EscalationReason.PROFANITY, rules.profanity),
+        (EscalationReason.REFUND_REQUEST, rules.refund),
+        (EscalationReason.PRICING_INQUIRY, rules.pricing),
+        (EscalationReason.EXPLICIT_HUMAN_REQUEST, rules.person),
+        (EscalationReason.NEGATIVE_SENTIMENT, rules.anger),
+    )
+    return _Compiled(
+        language=rules.language,
+        look_alikes=_words(rules.look_alikes),
+        declined_before=re.compile(rf"(?<!\w)(?:{'|'.join(rules.declined_before)})\s*$"),
+        declined_after=re.compile(rf"\s*(?:{'|'.join(rules.declined_after)})(?!\w)"),
+        workspace=_words(rules.workspace),
+        sure=tuple((reason, _words(signs.sure)) for reason, signs in reasons if signs.sure),
+        likely=tuple((reason, _words(signs.likely)) for reason, signs in reasons if signs.likely),
+    )
+
+
+@cache
+def _keyword() -> re.Pattern[str]:
+    keywords = "|".join(source for rules in ALL for source in rules.keywords)
+    polite = "|".join(source for rules in ALL for source in rules.polite)
+    return re.compile(rf"(?:(?:{polite}) ){{0,4}}(?:{keywords})(?: (?:{polite}|{keywords})){{0,4}}")
+
+
+def _words(sources: Sequence[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(sources)})(?!\w)")
