@@ -170,6 +170,7 @@ class _Run:
             latency_ms=round((self._means.clock.monotonic() - self._started) * 1000),
             model=self._model.name if self._asked else "rules",
             sources=desk.sources,
+            statements=desk.statements,
         )
 
     async def _ask(self) -> ModelSaid:

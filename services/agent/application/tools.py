@@ -20,10 +20,20 @@ from services.agent.application.ports import (
     ToolRequest,
     ToolSchema,
 )
-from services.agent.domain import escalation
+from services.agent.domain import claims
 from services.agent.domain.drafts import WAITING, clarifies, said_before, supporting
+from services.agent.domain.grounding import cited_text, receipt
 from services.agent.domain.knowledge import Evidence
-from services.agent.domain.turn import Escalation, EscalationReason, Source, ToolCall, Turn, Urgency
+from services.agent.domain.links import rebuilt, without_images
+from services.agent.domain.turn import (
+    Escalation,
+    EscalationReason,
+    Source,
+    Statement,
+    ToolCall,
+    Turn,
+    Urgency,
+)
 
 HISTORY_LIMIT = 20
 SEARCH_LIMIT = 4
@@ -131,6 +141,7 @@ class ToolDesk:
         self.escalation: Escalation | None = None
         self.evidence: list[Evidence] = []
         self.sources: tuple[Source, ...] = ()
+        self.statements: tuple[Statement, ...] = ()
         self.calls: list[ToolCall] = []
         self.malformed_count = 0
         self.failed_searches = 0
@@ -265,10 +276,13 @@ class ToolDesk:
         return {"status": "handed over"}
 
     async def _send_response(self, given: SendResponse) -> dict[str, object]:
-        cited = [f"{e.section.title}\n{e.section.content}" for e in self.evidence]
-        wrong = escalation.faults(given.message, cited)
+        sections = [e.section for e in self.evidence]
+        message = rebuilt(without_images(given.message)).strip()
+        wrong = claims.faults(message, [cited_text(section) for section in sections])
         reason = EscalationReason.UNSUPPORTED_CLAIM
-        if not wrong and not self._has_evidence(given.message):
+        if not message:
+            wrong = ["nothing is left of it without its images"]
+        if not wrong and not self._has_evidence(message):
             wrong = ["no section was found that it could rest on"]
             reason = EscalationReason.WEAK_EVIDENCE
         if wrong:
@@ -279,11 +293,12 @@ class ToolDesk:
             raise _RefusedError(
                 f"not sent: {'; '.join(wrong)}. Mend the message and send it once more, or escalate"
             )
+        self.statements = receipt(message, sections)
         self.sources = tuple(
-            Source(e.section.section_id, e.section.content_hash)
-            for e in supporting(given.message, self.evidence)
+            Source(e.section.section_id, e.section.content_hash, e.section.version)
+            for e in supporting(message, self.evidence)
         )
-        self._finish(response=given.message)
+        self._finish(response=message)
         return {"status": "staged"}
 
     def _has_evidence(self, draft: str) -> bool:

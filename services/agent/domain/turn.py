@@ -157,6 +157,30 @@ class Source:
 
     section_id: str
     content_hash: str
+    version: int = 0
+
+
+class StatementKind(StrEnum):
+    """What a sentence of an answer does."""
+
+    FACT = "fact"
+    QUESTION = "question"
+    COURTESY = "courtesy"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence of an answer, from `start` to `end` in the text before formatting, and what it rests on.
+
+    `share` is how much of the sentence the source holds, in [0, 1]; 1 is a quotation. Without a source the
+    sentence is a courtesy, a question, or words that no section shares.
+    """
+
+    start: int
+    end: int
+    kind: StatementKind
+    source: Source | None = None
+    share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +202,4 @@ class TurnAnswer:
     latency_ms: int = 0
     model: str = "offline"
     sources: tuple[Source, ...] = field(default=())
+    statements: tuple[Statement, ...] = ()
