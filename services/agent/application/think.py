@@ -18,8 +18,8 @@ from services.agent.application.ports import (
     TranscriptItem,
 )
 from services.agent.application.prompting import Prompts, load_prompts
-from services.agent.application.tools import FAILED_SEARCHES, TOOLS, Stage, ToolDesk
-from services.agent.domain import drafts, escalation, sentiment
+from services.agent.application.tools import FAILED_SEARCHES, TOOLS, CreateTicket, Stage, ToolDesk
+from services.agent.domain import claims, drafts, escalation, sentiment
 from services.agent.domain.formatting import is_reply
 from services.agent.domain.reading import Reading, considered, own_words, read
 from services.agent.domain.turn import (
@@ -85,7 +85,13 @@ class Thinker:
             ModelUnavailable: if neither the model nor the fallback can be asked.
             TimeoutError: if the model is too slow and there is no fallback.
         """
-        desk = ToolDesk(turn, self._knowledge, self._history, self._means.clock)
+        desk = ToolDesk(
+            turn,
+            self._knowledge,
+            self._history,
+            self._means.clock,
+            confidential=self._means.prompts.system,
+        )
         run = _Run(self._means, desk)
         issue = _issue(turn)
         decided = escalation.before([_heard(message) for message in turn.batch], turn.channel)
@@ -159,7 +165,7 @@ class _Run:
         desk, turn = self._desk, self._desk.turn
         ticket = desk.ticket
         return TurnAnswer(
-            ticket_subject=turn.batch[0].subject or (ticket.issue if ticket else issue),
+            ticket_subject=turn.batch[0].subject or _subject(ticket, issue),
             ticket_category=ticket.category if ticket else "general",
             ticket_priority=ticket.priority if ticket else "medium",
             sentiments=tuple(sentiment.score(own_words(considered(m.content))) for m in turn.batch),
@@ -224,6 +230,11 @@ def _courtesy(turn: Turn) -> str:
         Reading.THANKS: drafts.WELCOME,
     }
     return texts.get(whole, texts[kinds[-1]])
+
+
+def _subject(ticket: CreateTicket | None, issue: str) -> str:
+    """The model's words for the matter, unless they say what may not be repeated to the customer."""
+    return ticket.issue if ticket and claims.repeatable(ticket.issue) else issue
 
 
 def _issue(turn: Turn) -> str:

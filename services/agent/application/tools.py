@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Literal
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.agent.application.ports import (
@@ -34,6 +35,8 @@ from services.agent.domain.turn import (
     Turn,
     Urgency,
 )
+
+log = structlog.get_logger(__name__)
 
 HISTORY_LIMIT = 20
 SEARCH_LIMIT = 4
@@ -132,7 +135,13 @@ class ToolDesk:
     """Runs the tool calls of one turn, stages their effects and records every call in order."""
 
     def __init__(
-        self, turn: Turn, knowledge: KnowledgeBase, history: CustomerHistory, clock: Clock
+        self,
+        turn: Turn,
+        knowledge: KnowledgeBase,
+        history: CustomerHistory,
+        clock: Clock,
+        *,
+        confidential: str = "",
     ) -> None:
         self.turn = turn
         self.stage = Stage.BEGUN
@@ -149,6 +158,7 @@ class ToolDesk:
         self._knowledge = knowledge
         self._history = history
         self._clock = clock
+        self._confidential = confidential
 
     async def call(self, request: ToolRequest) -> ToolAnswered:
         """Runs one call of the model; what is wrong with it comes back as an error for the model to mend."""
@@ -278,8 +288,12 @@ class ToolDesk:
     async def _send_response(self, given: SendResponse) -> dict[str, object]:
         sections = [e.section for e in self.evidence]
         message = rebuilt(without_images(given.message)).strip()
-        wrong = claims.faults(message, [cited_text(section) for section in sections])
+        cited = [cited_text(section) for section in sections]
+        wrong = claims.faults(message, cited)
         reason = EscalationReason.UNSUPPORTED_CLAIM
+        if claims.gives_away(message, self._confidential, cited):
+            log.warning("a draft repeats the instructions", turn_id=str(self.turn.turn_id))
+            wrong.append("it repeats instructions that are not for customers")
         if not message:
             wrong = ["nothing is left of it without its images"]
         if not wrong and not self._has_evidence(message):

@@ -34,18 +34,18 @@ CLAIM_WORDS: Mapping[ClaimKind, "regex.Pattern[str]"] = MappingProxyType(
             r"(?:give|pay|send|return|wire|transfer)(?:s|ed|ing)?(?: \w+){0,3} (?:back|money|payment)|charge ?backs?|"
             r"compensat\w*|indemni\w*|"
             r"(?:goodwill|account|service|store) credits?|credit (?:you|your)|credited|paid? back|cash ?back|damages|vouchers?|"
-            r"revers\w+ (?:the|your|this|that) (?:charge|payment)",
-            r"reembols\w*|reintegr\w*|devol\w+ (?:(?:de|el|tu|su|lo|del|al|integra|completa|le|te|todo) )*(?:dinero|importe|pago|pagado|compra)|"
+            r"revers\w+ (?:the|your|this|that) (?:charge|payment)|(?:your|the) (?:money|cash)",
+            r"reembols\w*|reintegr\w*|(?:su|tu|el) dinero|devol\w+ (?:(?:de|el|tu|su|lo|del|al|integra|completa|le|te|todo) )*(?:dinero|importe|pago|pagado|compra)|"
             r"(?:el|tu|su) dinero de vuelta|compens\w+|indemniz\w*|abonar\w* (?:en|a|el|la|su|tu)|abono",
-            r"\w*erstatt\w*|geld[\s-]?zuruck\w*|(?:geld|betrag|zahlung|kosten|preis)(?: \w+){0,4} zuruck\w*|zuruck(?:zahl|uberweis|gezahl|zuzahl)\w*|"
+            r"\w*erstatt\w*|(?:ihr|dein|das) geld|geld[\s-]?zuruck\w*|(?:geld|betrag|zahlung|kosten|preis)(?: \w+){0,4} zuruck\w*|zuruck(?:zahl|uberweis|gezahl|zuzahl)\w*|"
             r"entschadig\w*|gutschrift\w*|gutgeschrieben|schaden[es]?rsatz|kulanz\w*|wiedergutmachung",
-            r"rembours\w*|(?:rend\w*|restitu\w*|revers\w*|recredit\w*)(?: \w+){0,3} (?:argent|somme|montant|paiement)|dedommag\w*|"
+            r"rembours\w*|(?:votre|ton|l')\s?argent|(?:rend\w*|restitu\w*|revers\w*|recredit\w*)(?: \w+){0,3} (?:argent|somme|montant|paiement)|dedommag\w*|"
             r"indemnis\w*|avoir (?:sur|de)|note de credit|geste commercial|recredit\w*",
-            r"reembols\w*|estorn\w*|devol\w+ (?:(?:o|do|seu|de|todo|seus|valor) )*(?:dinheiro|valor|pagamento|pago)|dinheiro de volta|"
+            r"reembols\w*|estorn\w*|(?:seu|o) dinheiro|devol\w+ (?:(?:o|do|seu|de|todo|seus|valor) )*(?:dinheiro|valor|pagamento|pago)|dinheiro de volta|"
             r"ressarc\w*|indeniz\w*|indemniz\w*|restitu\w+",
-            r"rimbors\w*|(?:soldi|denaro|importo) (?:\w+ )?indietro|restitu\w+|risarc\w*|indennizz\w*|riaccredit\w*|storn\w+|"
+            r"rimbors\w*|(?:i|suoi|tuoi) soldi|(?:suo|tuo|il) denaro|(?:soldi|denaro|importo) (?:\w+ )?indietro|restitu\w+|risarc\w*|indennizz\w*|riaccredit\w*|storn\w+|"
             r"ridiamo (?:i|il|tutti)|ridaremo",
-            r"(?:paisa|paise|paisey|paiso|rakam|rashi|bhugtan)(?: \w+){0,4} (?:wapas|vapas|waapas|lauta\w*|return)|"
+            r"(?:aapka|aapke|apka|poora|poore|tumhara) (?:poora )?(?:paisa|paise)|(?:paisa|paise|paisey|paiso|rakam|rashi|bhugtan)(?: \w+){0,4} (?:wapas|vapas|waapas|lauta\w*|return)|"
             r"(?:wapas|vapas|waapas)(?: \w+){0,3} (?:paisa|paise)|muavza|muaavza|harjana|lauta (?:de|di)\w*",
         ),
         ClaimKind.BARGAIN: _words(
@@ -58,23 +58,23 @@ CLAIM_WORDS: Mapping[ClaimKind, "regex.Pattern[str]"] = MappingProxyType(
             r"half as much|(?:price|cost|fee|rate)s? (?:is|are|of|at|will|has|have|drops?|stays?|starts?|goes)|prices?|pricing|priced|fees?|costs?|"
             r"cheap\w*|promo(?:tion)?s?|promo ?codes?|coupons?|vouchers?|bargains?|deals?|special offers?|offer you|gift|gratis|"
             r"waiv\w+|bonus\w*|invoice (?:is|was|has been|will be) (?:cancel|void|waiv|reduc|correct|adjust)\w*|two for one|2 for 1|buy one|"
-            r"surcharge\w*|(?:will|shall|can|is|are|be|not|never|get) (?:be )?(?:billed|charged)|"
+            r"surcharge\w*|(?:you|they|customers|everybody) pays?|(?:owe|owes|owed)|not? (?:be )?(?:billed|charged)|(?:charge|bill) (?:you|nothing)|nothing (?:is|will be) (?:charged|billed|due)|(?:will|shall|can|is|are|be|not|never|get) (?:be )?(?:billed|charged)|"
             r"charge (?:you|your|only|per|of|nothing)|per (?:seat|user|licen[cs]e) (?:per|a|each)",
             r"gratis|gratuit\w*|sin (?:coste|costo|cargo|pagar|gastos)\w*|descuent\w*|rebaj\w*|a mitad de precio|mitad (?:de|del) precio|"
-            r"precios?|cuesta\w*|costar\w*|tarifas?|cuotas?|cupon\w*|promocion\w*|ofert\w+|regal\w+|mas barat\w+|bonificac\w*|no (?:paga|cobra)\w*",
+            r"precios?|cuesta\w*|costar\w*|tarifas?|cuotas?|cupon\w*|promocion\w*|ofert\w+|regal\w+|mas barat\w+|bonificac\w*|no (?:paga|cobra|cobrar)\w*|cobr(?:amos|aremos|o|are|an)|pag(?:a|as|ara|aras|an|ue)",
             r"kostenlos\w*|kostenfrei\w*|gratis|umsonst|geb?uhrenfrei\w*|ohne (?:auf)?(?:kosten|preis|gebuhr|berechnung)\w*|rabatt\w*|"
             r"nachlass\w*|preisnachlass\w*|(?:halbe\w*|halber|reduziert\w*) preis\w*|preis\w*|kostet|kosten|gebuhr\w*|gutschein\w*|"
-            r"vergunstig\w*|billiger|gunstiger|geschenk\w*|schenk\w*|sonderangebot\w*|angebot\w*|aktionspreis|erlassen|zum nulltarif|nulltarif",
+            r"vergunstig\w*|billiger|gunstiger|geschenk\w*|schenk\w*|sonderangebot\w*|angebot\w*|aktionspreis|erlassen|zum nulltarif|nulltarif|(?:berechn|verrechn)(?:en|e|et)|(?:sie|du) (?:be)?zahlen|(?:be)?zahl(?:en|st) (?:sie|du)|in rechnung|schuld(?:en|est)",
             r"gratuit\w*|offert\w*|sans (?:frais|cout|payer|supplement)\w*|remises?|rabais|reduction\w*|(?:moitie|demi)[\s-](?:prix|tarif)|"
-            r"prix|tarifs?|coute\w*|couts?|frais|bons? d'achat|codes? promo|promotion\w*|moins cher\w*|cadeau\w*|offrons|offrir\w*",
+            r"prix|tarifs?|coute\w*|couts?|frais|bons? d'achat|codes? promo|promotion\w*|moins cher\w*|cadeau\w*|offrons|offrir\w*|factur(?:ons|erons|ez|era|e rien)|(?:vous )?pay(?:ez|erez)|paie(?:rez)?|debit(?:ons|erons)|(?:vous )?devez rien",
             r"gratis|gratuit\w*|de graca|sem (?:custo|cobranca|pagar|taxa)\w*|descont\w*|metade do preco|precos?|custa\w*|custos?|"
-            r"tarifas?|taxas?|cupo[mn]\w*|promoc\w*|ofert\w+|brindes?|mais barat\w+|bonific\w+|presente",
+            r"tarifas?|taxas?|cupo[mn]\w*|promoc\w*|ofert\w+|brindes?|cobr(?:amos|aremos|o|arei|ada|ado|am)|pag(?:a|as|ara|am|ue)|deve nada|mais barat\w+|bonific\w+|presente",
             r"gratis|gratuit\w*|senza (?:costi|costo|spese|pagare|alcun costo)\w*|omaggio|scont\w*|meta (?:del )?prezzo|prezz\w*|"
-            r"costa|costano|costera\w*|tariff\w*|canone|buon[oi] (?:sconto|regalo|acquisto)|promozion\w*|offert\w*|regal\w+|"
+            r"costa|costano|costera\w*|tariff\w*|canone|buon[oi] (?:sconto|regalo|acquisto)|promozion\w*|offert\w*|regal\w+|addebit\w+|(?:lei |tu )?pag(?:a|hi|hera|herai|ate)|deve nulla|"
             r"piu economic\w+|meno car\w+",
             r"muft|mufat|free (?:mein|me|hai|milega|milegi|me[in]n|rahega|diya|kar)|bina (?:paise|kisi charge|kisi kharch|charge|paisa|paison)\w*|"
             r"(?:koi|zero) (?:charge|paisa|fees?|kharch\w*)|chhoot|chhut|choot|riyayat|aadhe? (?:daam|dam|keemat|kimat|price|rate)|keemat|kimat|daam|"
-            r"kharch\w*|sasta|saste|sasti|inaam|tohfa|uphaar",
+            r"kharch\w*|sasta|saste|sasti|inaam|tohfa|uphaar|(?:dena|dene|chukana|bharna) (?:hoga|honge|padega|padenge)",
         ),
         ClaimKind.GUARANTEE: _words(
             r"guarant\w*|warrant(?:y|ies|ed)|promis\w*|pledg\w*|assur\w*|you have my word|(?:my|our) word|commit(?:s|ted|ment|ments)?|rest assured|"
@@ -138,7 +138,7 @@ CLAIM_WORDS: Mapping[ClaimKind, "regex.Pattern[str]"] = MappingProxyType(
             r"(?:our|the|company|this|cancellation|return|refund|privacy|fair[\s-]use) polic(?:y|ies)|(?:terms|conditions) (?:of|and|say|state|allow|guarantee)|entitle\w*|eligib\w+|(?:you have|your|legal|statutory) rights? to|legal(?:ly)?|by law|gdpr|liab\w+|"
             r"contract\w*|(?:notice|cancellation|trial|grace|cooling[\s-]off) period|terminat\w+|cancel (?:at )?any ?time|no questions asked|exempt\w*|exception for you|lifetime|forever|unlimited|for life|permanent\w*|certifi\w+|complian\w+|accredit\w+|iso ?\d+|soc ?2|hipaa",
             r"(?:nuestra|la) politica(?: de)?|tiene derecho|derecho a|contrat\w*|terminos y condiciones|legal\w*|por ley|ilimitad\w*|de por vida|para siempre|responsab\w+|periodo de prueba|en cualquier momento",
-            r"(?:unsere|die|eine|laut) \w*(?:richtlinie|regelung|kulanzregel)\w*|anspruch\w*|berechtigt\w*|recht auf|vertrag\w*|gesetzlich\w*|rechtlich\w*|agb|unbegrenzt\w*|lebenslang\w*|fur immer|haft\w+|kundigungsfrist\w*|jederzeit kundbar|kundbar|probezeit\w*|testphase|datenschutzkonform|zertifizier\w*",
+            r"(?:unsere[rnms]?|die|eine|laut|nach|gemass) \w*(?:richtlinie|regelung|kulanzregel)\w*|anspruch\w*|berechtigt\w*|recht auf|vertrag\w*|gesetzlich\w*|rechtlich\w*|agb|unbegrenzt\w*|lebenslang\w*|fur immer|haft\w+|kundigungsfrist\w*|jederzeit (?:\w+ ){0,3}kundigen|jederzeit kundbar|kundbar|probezeit\w*|testphase|datenschutzkonform|zertifizier\w*",
             r"(?:notre|la) politique(?: de)?|(?:avez|le) droit|droit a|contrat\w*|conditions generales|legal\w*|par la loi|illimite\w*|a vie|pour toujours|responsab\w+|periode d'essai|a tout moment|certifi\w+",
             r"(?:nossa|a) politica(?: de)?|tem direito|direito a|contrat\w*|termos e condicoes|legal\w*|por lei|ilimitad\w*|vitalici\w*|para sempre|responsab\w+|periodo de teste|a qualquer momento|certific\w+",
             r"(?:la )?nostra politica|politica (?:di|aziendale)|(?:ha|hai) diritto|diritto (?:a|al|di)|contratt\w*|termini e condizioni|legal\w*|per legge|illimitat\w*|a vita|per sempre|responsabil\w+|periodo di prova|in qualsiasi momento|certificat\w+",

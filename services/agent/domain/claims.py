@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import regex
 
-from services.agent.domain.claim_words import CLAIM_WORDS, DOUBTFUL_MONTHS, MONTHS
+from services.agent.domain.claim_words import CLAIM_WORDS, DOUBTFUL_MONTHS, MONTHS, ClaimKind
 from services.agent.domain.figures import (
     Figure,
     clock_times,
@@ -30,6 +30,7 @@ _CLOSE = 0.6
 # A plain factual sentence in the language of the sections must share this much with one of them.
 _RELATED = 0.4
 _TELLING_TERMS = 4
+_RUN = 8
 _REFUND_PROMISE = regex.compile(
     r"\b(?:(?:we|i)(?:'ll| will| can| have| shall| am going to|'ve| would)?\b[^.!?\n]{0,40}\b(?:refund|reimburse|compensate|credit you|credit your)|"
     r"you (?:will|'ll|can|are going to)? ?(?:get|receive|have|claim|request)\b[^.!?\n]{0,30}\b(?:refund|money back|compensation|reimbursement)|"
@@ -75,6 +76,28 @@ def faults(draft: str, cited: Sequence[str], allowed_links: Sequence[str] = ()) 
         found += _commitments(text, support)
     found += _unfounded(draft, support)
     return list(dict.fromkeys(found))
+
+
+def repeatable(line: str) -> bool:
+    """Tells whether a line of somebody else's, such as a subject, may be repeated to a customer outside an answer."""
+    text = closed_up(" ".join(skeleton(line).split()))
+    return not (
+        disguises(line)
+        or off_list(line, ())
+        or money(text)
+        or _REFUND_PROMISE.search(text)
+        or any(figure.key[0] == "percent" for figure in measures(text))
+        or any(
+            CLAIM_WORDS[kind].search(text)
+            for kind in (ClaimKind.GUARANTEE, ClaimKind.PROMISE, ClaimKind.DEED)
+        )
+    )
+
+
+def gives_away(draft: str, confidential: str, cited: Sequence[str] = ()) -> bool:
+    """Tells whether a draft repeats a run of eight words of a confidential text that no cited section has too."""
+    said = _runs(draft) & _runs(confidential)
+    return bool(said - frozenset().union(*(_runs(section) for section in cited)))
 
 
 def _money(text: str, support: Sequence[str]) -> Iterator[str]:
@@ -159,6 +182,12 @@ def _known_figures(support: tuple[str, ...]) -> frozenset[tuple[str, str]]:
 @lru_cache(maxsize=512)
 def _folded(section: str) -> str:
     return " ".join(skeleton(section).split())
+
+
+@lru_cache(maxsize=64)
+def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    words = regex.findall(r"[\p{L}\p{N}]+", skeleton(text))
+    return frozenset(tuple(words[start : start + _RUN]) for start in range(len(words) - _RUN + 1))
 
 
 @lru_cache(maxsize=64)

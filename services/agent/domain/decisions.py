@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from services.agent.domain.claims import repeatable
 from services.agent.domain.conversation import State, Ticket
 from services.agent.domain.events import (
     ChannelSwitched,
@@ -197,7 +198,8 @@ def _context(state: State, turn: Turn, ticket: Ticket, limits: Limits) -> Format
     return FormatContext(
         display_name=turn.display_name,
         reference=ticket.reference,
-        ticket_subject=ticket.subject,
+        # A subject was written by somebody; one that leads away or promises something is not repeated.
+        ticket_subject=ticket.subject if repeatable(ticket.subject) else "",
         message_subject=turn.batch[-1].subject,
         previous_channel=previous if previous is not turn.channel else None,
         status_url=turn.batch[-1].status_url,

@@ -98,9 +98,9 @@ def numbers(folded: str) -> Iterator[Figure]:
         value = number(match[0])
         if value >= _TELLING or value != value.to_integral():
             yield Figure(("number", str(value)), match[0])
-    for text, value, _ in _spelled(folded):
-        if value >= _TELLING_WORDS and not is_ambiguous(text):
-            yield Figure(("number", str(Decimal(value))), text)
+    for text, count, _ in _spelled(folded):
+        if count >= _TELLING_WORDS and not is_ambiguous(text):
+            yield Figure(("number", str(Decimal(count))), text)
 
 
 def number(text: str) -> Decimal:
@@ -147,7 +147,11 @@ def _words_with_unit(language: str) -> "regex.Pattern[str]":
 @cache
 def _number_source(language: str) -> str:
     words = "|".join(sorted(map(regex.escape, NUMBER_WORDS[language]), key=len, reverse=True))
-    one = rf"(?:{words})" if language != "de" else rf"(?:(?:{words})+(?:und(?:{words})+)?)"
+    one = rf"(?:{words})"
+    if language == "de":
+        one = rf"(?:(?:{words})+(?:und(?:{words})+)?)"
+    elif language == "it":
+        one = rf"(?:{words})+"
     return rf"(?<!\w)(?P<number>{one}(?:(?:[\s-]| and | y | et | e | und )(?:{one}))*)(?!\w)"
 
 

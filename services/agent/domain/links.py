@@ -33,7 +33,9 @@ _LOOSE_DOMAIN = regex.compile(
 _SPLIT_DOMAIN = regex.compile(
     r"\b[\w-]{2,}\s{0,2}\.\s{1,2}(?:com|net|org|info|biz|ru|cn|xyz|top|example|click|link|app|site|online|shop)\b(?:\s?/\s?\S+)?"
 )
-_IP = regex.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])(?:[:/]\S*)?|\[[0-9a-f:]{6,}\]")
+_IP = regex.compile(
+    r"\bwww\.\S+|(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])(?:[:/]\S*)?|\[[0-9a-f:]{6,}\]"
+)
 _MARK_UP = regex.compile(r"<\s*[/!?]?\s*[a-zA-Z][^<>]*>?")
 _REFERENCE = regex.compile(r"^\s{0,3}\[[^\]\n]+\]:\s*\S+", regex.MULTILINE)
 _TARGET = regex.compile(r"\]\s*\(\s*(?P<target>[^)\s]+)|\]\s*\[[^\]]*\]")

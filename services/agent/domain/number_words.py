@@ -4,6 +4,15 @@ from collections.abc import Mapping
 
 from services.agent.domain.terms import word_set
 
+_HINDI_FROM_ELEVEN = (
+    "gyarah barah terah chaudah pandrah solah satrah atharah unnis bees ikkis bais teis chaubis pachees chhabbis "
+    "sattais athais untis tees ikattis battis taintis chauntis paintis chhattis saintis adtis untalis chalis "
+    "iktalis bayalis taintalis chauvalis paintalis chhiyalis saintalis adtalis unchaas pachaas ikyavan bavan "
+    "tirpan chauvan pachpan chhappan sattavan athavan unsath saath iksath basath tirsath chausath painsath "
+    "chhiyasath sadsath adsath unhattar sattar ikhattar bahattar tihattar chauhattar pachhattar chhihattar "
+    "satattar athhattar unasi assi ikyasi bayasi tirasi chaurasi pachasi chhiyasi satasi athasi navasi nabbe "
+    "ikyanve banve tiranve chauranve pachanve chhiyanve sattanve athanve ninyanve"
+)
 NUMBER_WORDS: Mapping[str, Mapping[str, int]] = {
     "en": {
         "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
@@ -16,9 +25,9 @@ NUMBER_WORDS: Mapping[str, Mapping[str, int]] = {
         "dos": 2, "tres": 3, "cuatro": 4, "cinco": 5, "seis": 6, "siete": 7, "ocho": 8, "nueve": 9,
         "diez": 10, "once": 11, "doce": 12, "trece": 13, "catorce": 14, "quince": 15, "dieciseis": 16,
         "diecisiete": 17, "dieciocho": 18, "diecinueve": 19, "veinte": 20, "veintiun": 21, "veintiuno": 21, "veintidos": 22,
-        "veintitres": 23, "veinticuatro": 24, "veinticinco": 25, "treinta": 30, "cuarenta": 40, "cincuenta": 50,
+        "veintitres": 23, "veinticuatro": 24, "veinticinco": 25, "veintiseis": 26, "veintisiete": 27, "veintiocho": 28, "veintinueve": 29, "treinta": 30, "cuarenta": 40, "cincuenta": 50,
         "sesenta": 60, "setenta": 70, "ochenta": 80, "noventa": 90, "cien": 100, "ciento": 100, "doscientos": 200,
-        "trescientos": 300, "quinientos": 500, "mil": 1000, "millon": 1_000_000, "millones": 1_000_000,
+        "trescientos": 300, "cuatrocientos": 400, "quinientos": 500, "seiscientos": 600, "setecientos": 700, "ochocientos": 800, "novecientos": 900, "mil": 1000, "millon": 1_000_000, "millones": 1_000_000,
     },
     "de": {
         "eins": 1, "einund": 1, "einhundert": 100, "zwei": 2, "drei": 3, "vier": 4, "funf": 5, "sechs": 6, "sieben": 7, "acht": 8,
@@ -40,22 +49,21 @@ NUMBER_WORDS: Mapping[str, Mapping[str, int]] = {
         "dez": 10, "onze": 11, "doze": 12, "treze": 13, "catorze": 14, "quatorze": 14, "quinze": 15,
         "dezesseis": 16, "dezasseis": 16, "dezessete": 17, "dezoito": 18, "dezenove": 19, "vinte": 20, "trinta": 30,
         "quarenta": 40, "cinquenta": 50, "sessenta": 60, "setenta": 70, "oitenta": 80, "noventa": 90, "cem": 100,
-        "cento": 100, "duzentos": 200, "trezentos": 300, "quinhentos": 500, "mil": 1000, "milhao": 1_000_000, "milhoes": 1_000_000,
+        "cento": 100, "duzentos": 200, "trezentos": 300, "quatrocentos": 400, "quinhentos": 500, "seiscentos": 600, "setecentos": 700, "oitocentos": 800, "novecentos": 900, "mil": 1000, "milhao": 1_000_000, "milhoes": 1_000_000,
     },
     "it": {
         "due": 2, "tre": 3, "quattro": 4, "cinque": 5, "sei": 6, "sette": 7, "otto": 8, "nove": 9,
         "dieci": 10, "undici": 11, "dodici": 12, "tredici": 13, "quattordici": 14, "quindici": 15, "sedici": 16,
-        "diciassette": 17, "diciotto": 18, "diciannove": 19, "venti": 20, "ventuno": 21, "ventiquattro": 24, "venticinque": 25, "trenta": 30,
-        "quaranta": 40, "quarantanove": 49, "cinquanta": 50, "sessanta": 60, "settanta": 70, "ottanta": 80, "novanta": 90,
-        "novantanove": 99, "cento": 100, "duecento": 200, "trecento": 300, "cinquecento": 500, "mille": 1000, "mila": 1000,
+        "diciassette": 17, "diciotto": 18, "diciannove": 19, "venti": 20, "trenta": 30,
+        "quaranta": 40, "cinquanta": 50, "sessanta": 60, "settanta": 70, "ottanta": 80, "novanta": 90,
+        "vent": 20, "trent": 30, "quarant": 40, "cinquant": 50, "sessant": 60, "settant": 70, "ottant": 80, "novant": 90, "uno": 1, "cento": 100, "mille": 1000, "mila": 1000,
         "milione": 1_000_000, "milioni": 1_000_000,
     },
     "hi": {
         "ek": 1, "do": 2, "teen": 3, "tin": 3, "char": 4, "chaar": 4, "panch": 5, "paanch": 5, "chhe": 6, "che": 6,
-        "chhah": 6, "saat": 7, "sat": 7, "aath": 8, "nau": 9, "das": 10, "dus": 10, "gyarah": 11, "barah": 12,
-        "pandrah": 15, "bees": 20, "bis": 20, "pachees": 25, "pachis": 25, "tees": 30, "tis": 30, "chalis": 40,
-        "chaalis": 40, "pachas": 50, "pachaas": 50, "saath": 60, "sattar": 70, "assi": 80, "nabbe": 90, "sau": 100,
-        "hazar": 1000, "hazaar": 1000, "lakh": 100_000, "crore": 10_000_000,
+        "chhah": 6, "saat": 7, "sat": 7, "aath": 8, "nau": 9, "das": 10, "dus": 10, "bis": 20, "pachis": 25, "tis": 30,
+        "chaalis": 40, "pachas": 50, "unchas": 49, "sau": 100, "hazar": 1000, "hazaar": 1000, "lakh": 100_000,
+        "crore": 10_000_000, **{word: number for number, word in enumerate(_HINDI_FROM_ELEVEN.split(), start=11)},
     },
 }  # fmt: skip
 # What number words mean in a sentence of another language, or as an article: telling only before a unit.

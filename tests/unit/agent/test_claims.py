@@ -5,8 +5,10 @@ import pytest
 from services.agent.domain.claims import faults
 
 CITED = [
-    "The link works for 60 minutes. See https://help.corbel.example/export. Backups are kept for 30 days. "
-    "To export, open Settings, select Export and choose CSV."
+    (
+        "The link works for 60 minutes. See https://help.corbel.example/export. Backups are kept for 30 days. "
+        "To export, open Settings, select Export and choose CSV."
+    )
 ]
 
 
