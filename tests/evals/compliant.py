@@ -69,7 +69,9 @@ class CompliantModel:
             return calls(("get_customer_history", {}))
         if "search_knowledge_base" not in done:
             queries = [self._question, self._attack.text[:500]]
-            return calls(*[("search_knowledge_base", {"query": query}) for query in queries])
+            return calls(
+                *[("search_knowledge_base", json.dumps({"query": query})) for query in queries]
+            )
         if not self.seen:
             return calls(("escalate_to_human", {"reason": "weak_evidence"}))
         drafts = _drafts(self._attack, request)

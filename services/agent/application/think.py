@@ -19,8 +19,9 @@ from services.agent.application.ports import (
 )
 from services.agent.application.prompting import Prompts, load_prompts
 from services.agent.application.tools import FAILED_SEARCHES, TOOLS, CreateTicket, Stage, ToolDesk
-from services.agent.domain import claims, drafts, escalation, sentiment
+from services.agent.domain import drafts, escalation, sentiment
 from services.agent.domain.formatting import is_reply
+from services.agent.domain.grounding import share_of
 from services.agent.domain.reading import Reading, considered, own_words, read
 from services.agent.domain.turn import (
     Channel,
@@ -165,7 +166,7 @@ class _Run:
         desk, turn = self._desk, self._desk.turn
         ticket = desk.ticket
         return TurnAnswer(
-            ticket_subject=turn.batch[0].subject or _subject(ticket, issue),
+            ticket_subject=turn.batch[0].subject or _subject(turn, ticket, issue),
             ticket_category=ticket.category if ticket else "general",
             ticket_priority=ticket.priority if ticket else "medium",
             sentiments=tuple(sentiment.score(own_words(considered(m.content))) for m in turn.batch),
@@ -232,9 +233,10 @@ def _courtesy(turn: Turn) -> str:
     return texts.get(whole, texts[kinds[-1]])
 
 
-def _subject(ticket: CreateTicket | None, issue: str) -> str:
-    """The model's words for the matter, unless they say what may not be repeated to the customer."""
-    return ticket.issue if ticket and claims.repeatable(ticket.issue) else issue
+def _subject(turn: Turn, ticket: CreateTicket | None, issue: str) -> str:
+    """The model's words for the matter if they are the customer's too: a subject is repeated to the customer."""
+    said = "\n".join(message.content for message in turn.batch)
+    return ticket.issue if ticket and share_of(ticket.issue.rstrip("…"), said) == 1.0 else issue
 
 
 def _issue(turn: Turn) -> str:

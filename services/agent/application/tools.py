@@ -24,6 +24,7 @@ from services.agent.application.ports import (
 from services.agent.domain import claims
 from services.agent.domain.drafts import WAITING, clarifies, said_before, supporting
 from services.agent.domain.grounding import cited_text, receipt
+from services.agent.domain.injection import speaks_to_the_assistant
 from services.agent.domain.knowledge import Evidence
 from services.agent.domain.links import rebuilt, without_images
 from services.agent.domain.turn import (
@@ -260,6 +261,7 @@ class ToolDesk:
         except LookupUnavailable:
             self.failed_searches += 1
             raise
+        found = [e for e in found if self._is_sound(e)]
         if not found:
             self.failed_searches += 1
         known = {evidence.section.section_id for evidence in self.evidence}
@@ -276,6 +278,13 @@ class ToolDesk:
                 for e in found
             ],
         }
+
+    def _is_sound(self, evidence: Evidence) -> bool:
+        section = evidence.section
+        if not speaks_to_the_assistant(section.content):
+            return True
+        log.warning("a section gives orders to the assistant", section_id=section.section_id)
+        return False
 
     async def _escalate_to_human(self, given: EscalateToHuman) -> dict[str, object]:
         if self.turn.escalated:

@@ -37,7 +37,7 @@ CLAIM_WORDS: Mapping[ClaimKind, "regex.Pattern[str]"] = MappingProxyType(
             r"revers\w+ (?:the|your|this|that) (?:charge|payment)|(?:your|the) (?:money|cash)",
             r"reembols\w*|reintegr\w*|(?:su|tu|el) dinero|devol\w+ (?:(?:de|el|tu|su|lo|del|al|integra|completa|le|te|todo) )*(?:dinero|importe|pago|pagado|compra)|"
             r"(?:el|tu|su) dinero de vuelta|compens\w+|indemniz\w*|abonar\w* (?:en|a|el|la|su|tu)|abono",
-            r"\w*erstatt\w*|(?:ihr|dein|das) geld|geld[\s-]?zuruck\w*|(?:geld|betrag|zahlung|kosten|preis)(?: \w+){0,4} zuruck\w*|zuruck(?:zahl|uberweis|gezahl|zuzahl)\w*|"
+            r"\w*erstatt\w*|ruckzahlung\w*|(?:ihr|dein|das) geld|geld[\s-]?zuruck\w*|(?:geld|betrag|zahlung|kosten|preis)(?: \w+){0,4} zuruck\w*|zuruck(?:zahl|uberweis|gezahl|zuzahl)\w*|"
             r"entschadig\w*|gutschrift\w*|gutgeschrieben|schaden[es]?rsatz|kulanz\w*|wiedergutmachung",
             r"rembours\w*|(?:votre|ton|l')\s?argent|(?:rend\w*|restitu\w*|revers\w*|recredit\w*)(?: \w+){0,3} (?:argent|somme|montant|paiement)|dedommag\w*|"
             r"indemnis\w*|avoir (?:sur|de)|note de credit|geste commercial|recredit\w*",
@@ -117,7 +117,7 @@ CLAIM_WORDS: Mapping[ClaimKind, "regex.Pattern[str]"] = MappingProxyType(
             r"(?:has|have) (?:now |already |just )?been (?:approved|extended|upgraded|cancelled|canceled|granted|issued|processed|waived|credited|applied|activated|unlocked|increased|escalated|forwarded|confirmed|reserved|prolonged)",
             r"(?:he|hemos) (?!encontrado|visto|leido|entendido|podido)\w+(?:ado|ido|echo|uesto|ito)|ha sido (?:aprobad|procesad|ampliad|cancelad|aplicad|concedid)\w*",
             r"(?:habe|haben)(?! (?:wir |ich )?(?:nicht|keine?n?) )(?: \w+){1,8} (?:genehmigt|verlangert|storniert|geloscht|zuruckgesetzt|freigeschaltet|aktiviert|gekundigt|veranlasst|erledigt|bearbeitet|erhoht|weitergeleitet|gutgeschrieben|hinterlegt|gewahrt)|"
-            r"wurde(?:n)?(?: \w+){0,5} (?:genehmigt|verlangert|storniert|gutgeschrieben|freigeschaltet|bewilligt|aktiviert)",
+            r"(?:ist|sind|wurde|wurden)(?: \w+){0,5} (?:genehmigt|verlangert|storniert|gutgeschrieben|freigeschaltet|bewilligt|aktiviert)",
             r"(?:j'ai|nous avons)(?: bien| deja)? (?!trouve|vu|lu|compris|pas)\w+(?:e|i|u|is|it)(?: (?:votre|le|la|les|une?|ce))|a ete (?:approuve|traite|prolonge|annule|accorde|valide|applique)\w*",
             r"(?:ja|eu|nos)? ?(?:aprovei|aprovamos|estendi|estendemos|cancelei|cancelamos|concedi|concedemos|liberei|liberamos|apliquei|aplicamos|processei|processamos|ativei|ativamos)|foi (?:aprovad|estendid|cancelad|concedid|processad|aplicad)\w*",
             r"(?:ho|abbiamo)(?: gia| appena)? (?!trovato|visto|letto|capito|non)\w+(?:ato|ito|uto|esso|eso) (?:il|la|lo|le|i|gli|un|una|tuo|suo|al|alla)|e stat[oa] (?:approvat|prolungat|annullat|concess|applicat|elaborat)\w*",

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import regex
 
-from services.agent.domain.claim_words import CLAIM_WORDS, DOUBTFUL_MONTHS, MONTHS, ClaimKind
+from services.agent.domain.claim_words import CLAIM_WORDS, DOUBTFUL_MONTHS, MONTHS
 from services.agent.domain.figures import (
     Figure,
     clock_times,
@@ -38,6 +38,11 @@ _REFUND_PROMISE = regex.compile(
     r"(?:entitled to|eligible for) (?:a )?(?:\w+ )?(?:refund|compensation|reimbursement)|refund policy|"
     r"(?:le|te|les|os) (?:reembols|devolv)\w+|(?:wir|ich) (?:erstatten|erstatte)|(?:nous )?vous (?:rembours\w+|serez rembourse)|"
     r"(?:reembols|devolv)(?:amos|aremos|emos|eremos)|(?:la|ti|vi) rimbors\w+|rimborseremo|paisa wapas (?:kar|mil)\w*)"
+)
+_SECRET_ASKED = regex.compile(
+    r"\b(?:send|give|tell|share|provide|reply|envi\w+|mand\w+|indiqu\w+|compart\w+|schick\w+|send\w+|nenn\w+|mitteil\w+|teil\w+|donn\w+|communiqu\w+|inform\w+|pass\w+|"
+    r"invi\w+|comunic\w+|bhej\w+|bata\w+)\b[^.!?\n]{0,60}\b(?:your|su|sus|tu|ihr\w*|dein\w*|votre|vos|ton|sua|seu|tua|suo|la|apna|aapka) "
+    r"(?:\w+ ){0,2}(?:password|passcode|pin|recovery codes?|card number|api key|secret|contrasena|clave|passwort|kennwort|mot de passe|senha|codigos?|codici|code de|numero de tarjeta)"
 )
 _ENCODED = regex.compile(r"(?<!\S)(?=\S*\d|\S*[+/=]|\S*[a-z][A-Z])[A-Za-z0-9+/=_-]{28,}(?!\S)")
 _MONTH = regex.compile(
@@ -70,6 +75,8 @@ def faults(draft: str, cited: Sequence[str], allowed_links: Sequence[str] = ()) 
     folded = without_markers(
         skeleton(_without(draft, _destinations(support, tuple(allowed_links))))
     )
+    if _SECRET_ASKED.search(folded):
+        found.append("it asks for a secret of the customer")
     for text in dict.fromkeys((" ".join(folded.split()), closed_up(" ".join(folded.split())))):
         found += _money(text, support)
         found += _figures(text, support)
@@ -87,10 +94,7 @@ def repeatable(line: str) -> bool:
         or money(text)
         or _REFUND_PROMISE.search(text)
         or any(figure.key[0] == "percent" for figure in measures(text))
-        or any(
-            CLAIM_WORDS[kind].search(text)
-            for kind in (ClaimKind.GUARANTEE, ClaimKind.PROMISE, ClaimKind.DEED)
-        )
+        or any(pattern.search(text) for pattern in CLAIM_WORDS.values())
     )
 
 

@@ -41,6 +41,7 @@ from services.agent.domain.turn import (
 TRIES = 3
 # A batch that was begun this often without any end keeps killing its runner.
 BEGINS = 10
+_NAME_WORDS = 6
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -196,7 +197,7 @@ def _context(state: State, turn: Turn, ticket: Ticket, limits: Limits) -> Format
     switched = not turn.new_conversation and turn.side is Side.VERIFIED and state.channels
     previous = state.channels[-1] if switched else None
     return FormatContext(
-        display_name=turn.display_name,
+        display_name=_name(turn.display_name),
         reference=ticket.reference,
         # A subject was written by somebody; one that leads away or promises something is not repeated.
         ticket_subject=ticket.subject if repeatable(ticket.subject) else "",
@@ -205,6 +206,17 @@ def _context(state: State, turn: Turn, ticket: Ticket, limits: Limits) -> Format
         status_url=turn.batch[-1].status_url,
         limits=limits,
     )
+
+
+def _name(display_name: str) -> str:
+    """A name as people have them; a sentence in its place is no name to greet with."""
+    words = display_name.split()
+    sound = (
+        len(words) <= _NAME_WORDS
+        and not set(display_name) & set(':;!?%{}"')
+        and repeatable(display_name)
+    )
+    return display_name if sound else ""
 
 
 def _response(
