@@ -245,6 +245,7 @@ def _response(
         latency_ms=answer.latency_ms if answer else 0,
         model=answer.model if answer else "",
         sources=answer.sources if answer else (),
+        statements=answer.statements if answer else (),
     )
 
 

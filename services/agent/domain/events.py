@@ -13,6 +13,7 @@ from services.agent.domain.turn import (
     MessageId,
     Role,
     Source,
+    Statement,
     TicketId,
     ToolCall,
     Urgency,
@@ -112,6 +113,7 @@ class ResponseGiven:
     latency_ms: int = 0
     model: str = ""
     sources: tuple[Source, ...] = ()
+    statements: tuple[Statement, ...] = ()
     speaker: str = ""
     type: Literal["response_given"] = "response_given"
 

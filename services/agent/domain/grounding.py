@@ -122,7 +122,8 @@ def language_of(text: str) -> str:
         return ""
     counts = {name: sum(word in known for word in words) for name, known in _FUNCTIONS.items()}
     best = max(counts, key=lambda name: counts[name])
-    return best if counts[best] >= _LEAST_SHARE * len(words) else ""
+    # One small word may be another language's; two of a kind are none's.
+    return best if counts[best] >= max(_LEAST_SHARE * len(words), min(2, len(words) / 6)) else ""
 
 
 def _source(section: Section) -> Source:
