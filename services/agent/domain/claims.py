@@ -29,7 +29,7 @@ from services.agent.domain.turn import StatementKind
 _CLOSE = 0.6
 # A plain factual sentence in the language of the sections must share this much with one of them.
 _RELATED = 0.4
-_TELLING_TERMS = 4
+_TELLING_TERMS = 3
 _RUN = 8
 _REFUND_PROMISE = regex.compile(
     r"\b(?:(?:we|i)(?:'ll| will| can| have| shall| am going to|'ve| would)?\b[^.!?\n]{0,40}\b(?:refund|reimburse|compensate|credit you|credit your)|"
@@ -148,7 +148,9 @@ def _unfounded(draft: str, support: Sequence[str]) -> Iterator[str]:
         return
     for sentence in grounded(draft, support):
         text = draft[sentence.start : sentence.end]
-        if sentence.kind is not StatementKind.FACT or sentence.share >= _RELATED:
+        if sentence.kind is StatementKind.COURTESY or sentence.share >= _RELATED:
+            continue
+        if sentence.kind is StatementKind.QUESTION and sentence.share > 0:
             continue
         if len(set(terms(text))) >= _TELLING_TERMS or (
             not language and len(text.split()) > _TELLING_TERMS

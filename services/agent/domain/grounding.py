@@ -23,6 +23,7 @@ _QUOTED = regex.compile(r"[\"“”„«»][^\"“”„«»\n]{1,400}[\"“”�
 # A receipt names a section only for a sentence that shares at least this with it.
 RESTS_ON = 0.5
 _COURTESY_TERMS = 8
+_ALL_BUT_REPEATED = 0.99
 _COURTESY = regex.compile(
     r"\b(?:sorry|apolog\w+|thank\w*|welcome|happy to help|glad|understand\w*|frustrat\w+|annoy\w+|inconvenien\w+|hope (?:this|that)|let (?:me|us) know|"
     r"feel free|hello|hi|good (?:morning|afternoon|evening)|you contacted us|here (?:is|are) (?:how|what)|to your (?:first|second|third|other)? ?question|"
@@ -107,12 +108,12 @@ def sentences(draft: str) -> Iterator[tuple[int, int]]:
 
 @lru_cache(maxsize=4096)
 def share_of(sentence: str, section: str) -> float:
-    """How much of a sentence a section holds: 1 if it is repeated there word by word, else the share of its terms."""
+    """How much of a sentence a section holds: 1 if it is repeated there word by word, else the share of its terms, below 1."""
     words = _worded(sentence)
     if words and f" {words} " in f" {_worded(section)} ":
         return 1.0
     said = set(terms(skeleton(sentence)))
-    return len(said & _terms(section)) / len(said) if said else 0.0
+    return min(len(said & _terms(section)) / len(said), _ALL_BUT_REPEATED) if said else 0.0
 
 
 def language_of(text: str) -> str:
@@ -133,12 +134,13 @@ def _source(section: Section) -> Source:
 def _kind(text: str, share: float) -> StatementKind:
     if share == 1.0:
         return StatementKind.FACT
-    if text.rstrip("*_\"')` ").endswith("?"):
-        return StatementKind.QUESTION
+    # What is quoted, a customer's question for one, is nobody's statement here.
     own = _QUOTED.sub(" ", text)
     polite = _COURTESY.search(skeleton(own))
     if polite and len(set(terms(own))) <= _COURTESY_TERMS and share < RESTS_ON:
         return StatementKind.COURTESY
+    if text.rstrip("*_\"')` ").endswith("?"):
+        return StatementKind.QUESTION
     return StatementKind.FACT
 
 
