@@ -4,7 +4,7 @@ Effects are only staged. The customer and the recipient are never parameters: th
 """
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Literal
@@ -143,6 +143,7 @@ class ToolDesk:
         clock: Clock,
         *,
         confidential: str = "",
+        own_words: Sequence[str] = (),
     ) -> None:
         self.turn = turn
         self.stage = Stage.BEGUN
@@ -160,6 +161,7 @@ class ToolDesk:
         self._history = history
         self._clock = clock
         self._confidential = confidential
+        self._own_words = own_words
 
     async def call(self, request: ToolRequest) -> ToolAnswered:
         """Runs one call of the model; what is wrong with it comes back as an error for the model to mend."""
@@ -298,7 +300,7 @@ class ToolDesk:
         sections = [e.section for e in self.evidence]
         message = rebuilt(without_images(given.message)).strip()
         cited = [cited_text(section) for section in sections]
-        wrong = claims.faults(message, cited)
+        wrong = claims.faults(message, cited, own_words=self._own_words)
         reason = EscalationReason.UNSUPPORTED_CLAIM
         if claims.gives_away(message, self._confidential, cited):
             log.warning("a draft repeats the instructions", turn_id=str(self.turn.turn_id))
@@ -316,7 +318,7 @@ class ToolDesk:
             raise _RefusedError(
                 f"not sent: {'; '.join(wrong)}. Mend the message and send it once more, or escalate"
             )
-        self.statements = receipt(message, sections)
+        self.statements = receipt(message, sections, self._own_words)
         self.sources = tuple(
             Source(e.section.section_id, e.section.content_hash, e.section.version)
             for e in supporting(message, self.evidence)

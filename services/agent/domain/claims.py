@@ -19,7 +19,7 @@ from services.agent.domain.figures import (
     numbers,
     without_markers,
 )
-from services.agent.domain.grounding import grounded, language_of
+from services.agent.domain.grounding import grounded, language_of, own_spans
 from services.agent.domain.links import destinations, off_list
 from services.agent.domain.skeleton import closed_up, disguises, skeleton
 from services.agent.domain.terms import terms
@@ -54,11 +54,17 @@ _NUMERIC_DATE = regex.compile(
 )
 
 
-def faults(draft: str, cited: Sequence[str], allowed_links: Sequence[str] = ()) -> list[str]:
+def faults(
+    draft: str,
+    cited: Sequence[str],
+    allowed_links: Sequence[str] = (),
+    own_words: Sequence[str] = (),
+) -> list[str]:
     """Lists what a draft says that it must not, in words for its author; empty when it may be sent.
 
     Money and refunds are never the AI's to state, whatever the sections say. Promises, figures, dates, links and
     addresses must stand in a section of `cited` (title and content), links else in `allowed_links`.
+    `own_words` are sentences of the system itself, `{…}` for what is filled in: only that is judged.
     """
     support = tuple(cited)
     known_disguises = set(disguises("\n".join(support)))
@@ -72,8 +78,11 @@ def faults(draft: str, cited: Sequence[str], allowed_links: Sequence[str] = ()) 
         for match in _ENCODED.finditer(draft)
         if not any(match[0] in section for section in support)
     ]
+    judged = draft
+    for match in own_spans(draft, own_words):
+        judged = judged.replace(match[0], " ".join(match.groups()))
     folded = without_markers(
-        skeleton(_without(draft, _destinations(support, tuple(allowed_links))))
+        skeleton(_without(judged, _destinations(support, tuple(allowed_links))))
     )
     if _SECRET_ASKED.search(folded):
         found.append("it asks for a secret of the customer")
@@ -81,7 +90,7 @@ def faults(draft: str, cited: Sequence[str], allowed_links: Sequence[str] = ()) 
         found += _money(text, support)
         found += _figures(text, support)
         found += _commitments(text, support)
-    found += _unfounded(draft, support)
+    found += _unfounded(draft, support, own_words)
     return list(dict.fromkeys(found))
 
 
@@ -139,14 +148,14 @@ def _carries(section: str, words: str, sentence: str) -> bool:
     return not said or len(said & set(terms(_folded(section)))) / len(said) >= _CLOSE
 
 
-def _unfounded(draft: str, support: Sequence[str]) -> Iterator[str]:
+def _unfounded(draft: str, support: Sequence[str], own_words: Sequence[str]) -> Iterator[str]:
     """Sentences that no section carries, where that can be told: in the sections' language, or in no known one."""
     if not support:
         return
     language = language_of(draft)
     if language and language != language_of("\n".join(support)):
         return
-    for sentence in grounded(draft, support):
+    for sentence in grounded(draft, support, own_words):
         text = draft[sentence.start : sentence.end]
         if sentence.kind is StatementKind.COURTESY or sentence.share >= _RELATED:
             continue

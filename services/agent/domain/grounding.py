@@ -63,11 +63,20 @@ class Grounded:
     share: float
 
 
-def grounded(draft: str, sections: Sequence[str]) -> list[Grounded]:
+def own_spans(draft: str, own_words: Sequence[str]) -> list["regex.Match[str]"]:
+    """Finds the system's own sentences in a draft; the groups of a match are what was filled in."""
+    return [match for words in own_words for match in _own(words).finditer(draft)]
+
+
+def grounded(draft: str, sections: Sequence[str], own_words: Sequence[str] = ()) -> list[Grounded]:
     """Lists the sentences of a draft in their order; `sections` are titles and contents of what is cited."""
     found: list[Grounded] = []
+    own = [match.span() for match in own_spans(draft, own_words)]
     for start, end in sentences(draft):
         text = draft[start:end]
+        if any(first <= start and end <= last for first, last in own):
+            found.append(Grounded(start, end, StatementKind.COURTESY, None, 0.0))
+            continue
         shares = [share_of(text, section) for section in sections]
         best = (
             max(range(len(shares)), key=lambda place: (shares[place], -place)) if shares else None
@@ -77,13 +86,18 @@ def grounded(draft: str, sections: Sequence[str]) -> list[Grounded]:
     return found
 
 
-def receipt(draft: str, sections: Sequence[Section]) -> tuple[Statement, ...]:
-    """Ties each sentence of an answer to the section that it rests on, as that section is now."""
+def receipt(
+    draft: str, sections: Sequence[Section], own_words: Sequence[str] = ()
+) -> tuple[Statement, ...]:
+    """Ties each sentence of an answer to the section that it rests on, as that section is now.
+
+    `own_words` are the system's own sentences with `{…}` for what is filled in: courtesies, whatever they share.
+    """
     return tuple(
         Statement(one.start, one.end, one.kind, _source(sections[one.best]), round(one.share, 3))
         if one.best is not None and one.share >= RESTS_ON and one.kind is StatementKind.FACT
         else Statement(one.start, one.end, one.kind)
-        for one in grounded(draft, [cited_text(section) for section in sections])
+        for one in grounded(draft, [cited_text(section) for section in sections], own_words)
     )
 
 
@@ -142,6 +156,13 @@ def _kind(text: str, share: float) -> StatementKind:
     if text.rstrip("*_\"')` ").endswith("?"):
         return StatementKind.QUESTION
     return StatementKind.FACT
+
+
+@lru_cache(maxsize=128)
+def _own(words: str) -> "regex.Pattern[str]":
+    fixed = regex.split(r"\{\w+\}", words)
+    # What is filled in is one line, and short: a language, or a question of the customer.
+    return regex.compile(r"(.{1,200}?)".join(regex.escape(part) for part in fixed))
 
 
 @lru_cache(maxsize=512)

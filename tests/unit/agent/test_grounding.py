@@ -3,6 +3,7 @@
 from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.adapters.mapping import answer_from_proto, answer_to_proto
 from services.agent.application.think import Thinker
+from services.agent.domain.claims import faults
 from services.agent.domain.grounding import language_of, receipt, sentences, share_of
 from services.agent.domain.turn import StatementKind
 from tests.fakes.agent import KnownHistory, MemoryKnowledge
@@ -65,3 +66,15 @@ def test_the_seven_languages_are_told_apart() -> None:
         name: name for name in texts
     }
     assert language_of("Otwórz ustawienia i wybierz tablicę którą chcesz wyeksportować") == ""
+
+
+def test_the_systems_own_sentences_are_courtesies_and_only_their_filling_is_judged() -> None:
+    section = KNOWLEDGE.sections[4]
+    cited = [f"{section.title}\n{section.content}"]
+    own = ["Dazu habe ich nichts gefunden: {question} Fragen Sie einfach nach einer Person."]
+    said = own[0].format(question='"Gibt es eine Anbindung an SAP?"')
+    draft = f"{section.content}\n\n{said}"
+    assert faults(draft, cited, own_words=own) == []
+    assert receipt(draft, [section], own)[-1].kind is StatementKind.COURTESY
+    assert faults(own[0].format(question='"Ist Pro für 5 Euro zu haben?"'), cited, own_words=own)
+    assert faults(own[0].format(question="https://evil.example"), cited, own_words=own)
