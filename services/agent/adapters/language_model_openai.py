@@ -17,6 +17,7 @@ from services.agent.application.ports import (
     ToolSchema,
     TranscriptItem,
 )
+from services.agent.domain.skeleton import visible
 
 TIMEOUT_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
@@ -103,8 +104,8 @@ def _item(item: TranscriptItem) -> dict[str, object]:
             said = {
                 "type": "customer_message",
                 "channel": item.channel.value,
-                "subject": item.subject,
-                "text": item.text,
+                "subject": visible(item.subject),
+                "text": visible(item.text),
             }
             return {"role": "user", "content": json.dumps(said, ensure_ascii=False)}
         case ModelSaid():
@@ -122,7 +123,7 @@ def _item(item: TranscriptItem) -> dict[str, object]:
                 said_by_model["content"] = ""
             return said_by_model
         case _:
-            return {"role": "tool", "tool_call_id": item.call_id, "content": item.content}
+            return {"role": "tool", "tool_call_id": item.call_id, "content": visible(item.content)}
 
 
 def _tool(tool: ToolSchema) -> dict[str, object]:

@@ -19,7 +19,7 @@ from services.agent.domain.figures import (
     numbers,
     without_markers,
 )
-from services.agent.domain.grounding import grounded, language_of, own_spans
+from services.agent.domain.grounding import grounded, language_of, own_spans, share_of
 from services.agent.domain.links import destinations, off_list
 from services.agent.domain.skeleton import closed_up, disguises, skeleton
 from services.agent.domain.terms import terms
@@ -44,6 +44,7 @@ _SECRET_ASKED = regex.compile(
     r"invi\w+|comunic\w+|bhej\w+|bata\w+)\b[^.!?\n]{0,60}\b(?:your|su|sus|tu|ihr\w*|dein\w*|votre|vos|ton|sua|seu|tua|suo|la|apna|aapka) "
     r"(?:\w+ ){0,2}(?:password|passcode|pin|recovery codes?|card number|api key|secret|contrasena|clave|passwort|kennwort|mot de passe|senha|codigos?|codici|code de|numero de tarjeta)"
 )
+_MONSTER = regex.compile(r"\S{121,}")
 _ENCODED = regex.compile(r"(?<!\S)(?=\S*\d|\S*[+/=]|\S*[a-z][A-Z])[A-Za-z0-9+/=_-]{28,}(?!\S)")
 _MONTH = regex.compile(
     rf"(?<!\w)(?P<before>\d{{1,2}}(?:st|nd|rd|th|er|o)?\.? (?:of |de |di )?|(?:in|im|en|em|by|until|till|since|from|bis|hasta|ate|fino a|ad?) )?"
@@ -67,6 +68,10 @@ def faults(
     `own_words` are sentences of the system itself, `{…}` for what is filled in: only that is judged.
     """
     support = tuple(cited)
+    monsters = [w for w in _MONSTER.findall(draft) if not any(w in section for section in support)]
+    if monsters:
+        # Nothing that a person reads; and no check has to read it either.
+        return [f"it contains a word that nobody can read: {monsters[0][:40]!r}"]
     known_disguises = set(disguises("\n".join(support)))
     found = [fault for fault in disguises(draft) if fault not in known_disguises]
     found += [
@@ -144,8 +149,10 @@ def _carries(section: str, words: str, sentence: str) -> bool:
     """Tells whether a section has the words of a claim and most of what the sentence says around them."""
     if words not in _folded(section):
         return False
-    said = set(terms(sentence))
-    return not said or len(said & set(terms(_folded(section)))) / len(said) >= _CLOSE
+    said = set(terms(sentence)) - set(terms(words))
+    if not said:
+        return share_of(sentence, section) == 1.0
+    return len(said & set(terms(_folded(section)))) / len(said) >= _CLOSE
 
 
 def _unfounded(draft: str, support: Sequence[str], own_words: Sequence[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from services.agent.domain.skeleton import closed_up, skeleton
 from services.agent.domain.terms import word_set
 
 _URL = regex.compile(r"https?://[^\s<>\"'\[\]()|\\^`{}*]+")
-_ADDRESS = regex.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_ADDRESS = regex.compile(r"(?<![\w.+-])[\w.+-]{1,100}@[\w-]+(?:\.[\w-]+)+")
 _DOMAIN = regex.compile(r"(?<![\w@./-])(?:[\w-]+\.)+[a-zA-Z]{2,}(?:/[\w./~%+-]*[\w/])?(?![\w@])")
 _PHONE = regex.compile(r"(?<![\w.,-])\+?\(?\d[\d\s()/.-]{6,}\d(?!\w)")
 _ENDS = ".,;:!?…)*_`\"'"
@@ -20,11 +20,11 @@ _ENDS = ".,;:!?…)*_`\"'"
 # The same in a skeleton, as widely as a reader or a mail program might take it.
 _SCHEME = regex.compile(
     r"\b(?:h[tx]{2}ps?|ftps?|wss?|javascript|vbscript|mailto|tel|sms|whatsapp|blob|intent)\s*:\s*\S*|"
-    r"\b(?:data:[\w/+.-]*[;,]|file:/|about:\w|view-source:)\S*|(?<![\w:])(?:/|\\){2,}\w\S*|[\w+-]{2,}://\S*"
+    r"\b(?:data:[\w/+.-]*[;,]|file:/|about:\w|view-source:)\S*|(?<![\w:])(?:/|\\){2,}\w\S*|(?<![\w+-])[\w+-]{2,40}://\S*"
 )
 _LOOSE_ADDRESS = regex.compile(
-    r"[\w.+-]+@[\w-]+|[\w.+-]+ ?@ ?[\w-]+ ?\.|[\w.+-]+\s?[(\[{]at[)\]}]\s?[\w-]+|"
-    r"[\w.+-]+ at [\w-]+(?:(?: dot |\s?[(\[]dot[)\]]\s?)[\w-]+)+"
+    r"(?<![\w.+-])[\w.+-]{1,100}(?:@[\w-]+| ?@ ?[\w-]+ ?\.|\s?[(\[{]at[)\]}]\s?[\w-]+|"
+    r" at [\w-]+(?:(?: dot |\s?[(\[]dot[)\]]\s?)[\w-]+)+)|(?<=[\w.+-]{100})@[\w-]"
 )
 _LOOSE_DOMAIN = regex.compile(
     r"(?<![\w.-])(?:[\w-]{1,63}(?:\.| \.|\[\.\]|\(\.\)|\{\.\}|\s?(?:\(dot\)|\[dot\])\s?| dot ))+"

@@ -26,6 +26,9 @@ _SPACES = regex.compile(r"[^\S\n]+")
 _SPACED_WORD = regex.compile(
     r"(?<![\p{L}\p{N}])(?:[\p{L}\p{N}$€£][ .\-_·•/|,]{1,2}){3,}[\p{L}\p{N}%€](?![\p{L}\p{N}])"
 )
+_LETTER_BY_LETTER = regex.compile(
+    r"(?<![\p{L}\p{N}])(?:\p{L}[ .\-_·•]{1,2}){3,}\p{L}(?![\p{L}\p{N}])"
+)
 # What hides or turns text round; joiners inside emoji and between the letters that need them are no disguise.
 _HIDDEN = regex.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
@@ -59,6 +62,14 @@ def skeleton(text: str) -> str:
     return _SPACES.sub(" ", _EMPHASIS.sub("", shown)).casefold()
 
 
+def visible(text: str) -> str:
+    """Returns the text as data for a model: without invisible, direction-changing and control characters.
+
+    Line ends and tabs stay, and so do the joiners that emoji and some scripts need.
+    """
+    return _HIDDEN.sub("", text)
+
+
 def closed_up(folded: str) -> str:
     """Returns a skeleton with words that are written l e t t e r by letter closed up."""
     return _SPACED_WORD.sub(lambda match: regex.sub(r"[ .\-_·•/|,]", "", match[0]), folded)
@@ -72,6 +83,8 @@ def disguises(text: str) -> list[str]:
         found.append("it contains invisible or direction-changing characters")
     if any(_LATIN.search(word) and _MIXABLE.search(word) for word in _WORD.findall(decoded)):
         found.append("it mixes alphabets within a word")
+    if _LETTER_BY_LETTER.search(decoded):
+        found.append("it spells words letter by letter")
     if _STYLED.search(decoded):
         found.append("it contains letters or digits that only look like ordinary ones")
     return found
