@@ -173,6 +173,26 @@ def trace(
         show_trace(found)
 
 
+@app.command(epilog="Example: fte affected product-docs.md#billing-basics/a-payment-failed")
+def affected(
+    section: Annotated[
+        str, typer.Argument(metavar="SECTION", help="the id of a section of the documentation")
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Lists the answers that a section has fed, newest first; look here after an article was wrong."""
+    from cli.affected import read_affected, show_affected  # noqa: PLC0415
+
+    found = asyncio.run(read_affected(load_environment().database_url(SUPERUSER), section))
+    if as_json:
+        typer.echo(json.dumps([one.as_json() for one in found], indent=2))
+    elif found:
+        show_affected(found)
+    else:
+        typer.echo(f"fte: no answer rests on {section}", err=True)
+
+
 @app.command(epilog="Example: fte chat --channel whatsapp --as +15550100")
 def chat(
     *,

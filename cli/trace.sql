@@ -18,6 +18,19 @@ SELECT create_time, 'agent', 'answer written', message_id::text,
        concat_ws(' ', channel, 'by', role, 'delivery ' || delivery_status)
 FROM agent.messages WHERE message_id = ANY ($1) AND direction = 'outbound'
 UNION ALL
+-- Places in the answer's text, the section that the sentence rests on, as it was and whether it has changed since.
+SELECT m.create_time, 'agent', 'sentence ' || lpad(place::text, 2, '0'), m.message_id::text,
+       concat_ws(' ', one ->> 'kind', concat(one ->> 'start', '-', one ->> 'end'),
+                 nullif(concat(one #>> '{source,section_id}', ' v', one #>> '{source,version}', ' ',
+                               left(one #>> '{source,content_hash}', 12), ' share ', one ->> 'share'),
+                        concat(' v  share ', one ->> 'share')),
+                 CASE WHEN k.section_id IS NULL AND one ->> 'source' IS NOT NULL THEN 'section deleted since'
+                      WHEN k.content_hash <> one #>> '{source,content_hash}' THEN 'section changed since' END)
+FROM agent.messages m
+CROSS JOIN jsonb_array_elements(m.statements) WITH ORDINALITY AS stated (one, place)
+LEFT JOIN agent.knowledge_base k ON k.section_id = one #>> '{source,section_id}'
+WHERE m.message_id = ANY ($1) AND m.direction = 'outbound'
+UNION ALL
 SELECT due_time, 'agent', 'due', turn_id::text, concat(cardinality(message_ids), ' messages')
 FROM agent.turns WHERE turn_id = ANY ($2)
 UNION ALL

@@ -112,7 +112,7 @@ class PostgresKnowledgeBase:
 
 
 _SEARCH = """
-SELECT section_id, document, title, content, category, audience, position, content_hash
+SELECT section_id, document, title, content, category, audience, position, content_hash, version
 FROM agent.knowledge_base, websearch_to_tsquery('english', $1) AS wanted
 WHERE audience = $2 AND search @@ wanted
 ORDER BY ts_rank_cd(search, wanted, 1) DESC, section_id
@@ -211,4 +211,5 @@ def _section(record: asyncpg.Record) -> Section:
         audience=record["audience"],
         position=record["position"],
         content_hash=record["content_hash"],
+        version=record["version"],
     )

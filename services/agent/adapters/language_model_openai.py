@@ -19,6 +19,7 @@ from services.agent.application.ports import (
     ToolSchema,
     TranscriptItem,
 )
+from services.agent.domain.skeleton import visible
 from services.agent.domain.usage import Usage
 
 # One request, and one call with all its retries and the waits between them that the provider asks for.
@@ -183,8 +184,8 @@ def _item(item: TranscriptItem) -> dict[str, object]:
             said = {
                 "type": "customer_message",
                 "channel": item.channel.value,
-                "subject": item.subject,
-                "text": item.text,
+                "subject": visible(item.subject),
+                "text": visible(item.text),
             }
             return {"role": "user", "content": json.dumps(said, ensure_ascii=False)}
         case ModelSaid():
@@ -202,7 +203,7 @@ def _item(item: TranscriptItem) -> dict[str, object]:
                 said_by_model["content"] = ""
             return said_by_model
         case _:
-            return {"role": "tool", "tool_call_id": item.call_id, "content": item.content}
+            return {"role": "tool", "tool_call_id": item.call_id, "content": visible(item.content)}
 
 
 def _tool(tool: ToolSchema) -> dict[str, object]:

@@ -24,6 +24,8 @@ from services.agent.domain.turn import (
     Role,
     Side,
     Source,
+    Statement,
+    StatementKind,
     TicketId,
     ToolCall,
     Turn,
@@ -193,9 +195,16 @@ def answer_to_proto(answer: TurnAnswer) -> customer_actor_pb2.TurnAnswer:
         tokens_used=answer.tokens_used,
         latency_ms=answer.latency_ms,
         model=answer.model,
-        sources=[
-            customer_actor_pb2.Source(section_id=s.section_id, content_hash=s.content_hash)
-            for s in answer.sources
+        sources=[_source_to_proto(source) for source in answer.sources],
+        statements=[
+            customer_actor_pb2.Statement(
+                start=one.start,
+                end=one.end,
+                kind=one.kind.value,
+                source=_source_to_proto(one.source) if one.source else None,
+                share=one.share,
+            )
+            for one in answer.statements
         ],
         language=answer.language,
     )
@@ -220,7 +229,17 @@ def answer_from_proto(answer: customer_actor_pb2.TurnAnswer) -> TurnAnswer:
         tokens_used=answer.tokens_used,
         latency_ms=answer.latency_ms,
         model=answer.model,
-        sources=tuple(Source(s.section_id, s.content_hash) for s in answer.sources),
+        sources=tuple(_source_from_proto(source) for source in answer.sources),
+        statements=tuple(
+            Statement(
+                one.start,
+                one.end,
+                StatementKind(one.kind),
+                _source_from_proto(one.source) if one.HasField("source") else None,
+                one.share,
+            )
+            for one in answer.statements
+        ),
         language=answer.language or DEFAULT_LANGUAGE,
     )
 
@@ -305,6 +324,16 @@ def outbound_message(
         ticket_reference=reference,
         due_time=timestamp(turn.due_time),
     )
+
+
+def _source_to_proto(source: Source) -> customer_actor_pb2.Source:
+    return customer_actor_pb2.Source(
+        section_id=source.section_id, content_hash=source.content_hash, version=source.version
+    )
+
+
+def _source_from_proto(source: customer_actor_pb2.Source) -> Source:
+    return Source(source.section_id, source.content_hash, source.version)
 
 
 def _line_to_proto(line: HistoryLine) -> customer_actor_pb2.HistoryMessage:

@@ -192,8 +192,8 @@ class _Projector:
         await self._connection.execute(
             "INSERT INTO agent.messages (message_id, customer_id, side, conversation_id, turn_id, "
             "ticket_id, direction, role, channel, content, tokens_used, latency_ms, tool_calls, model, "
-            "sources, delivery_status, create_time, speaker) VALUES ($1, $2, $3, $4, $5, $6, "
-            "'outbound', $7, $8, $9, $10, $11, $12, $13, $14, 'pending', $15, $16)",
+            "sources, delivery_status, create_time, speaker, statements) VALUES ($1, $2, $3, $4, $5, "
+            "$6, 'outbound', $7, $8, $9, $10, $11, $12, $13, $14, 'pending', $15, $16, $17)",
             event.message_id,
             self._turn.customer_id,
             self._turn.side,
@@ -210,6 +210,7 @@ class _Projector:
             json.dumps([asdict(source) for source in event.sources]),
             event.create_time,
             event.speaker,
+            json.dumps([asdict(statement) for statement in event.statements]),
         )
         last_seq = await self._connection.fetchval(
             "INSERT INTO agent.send_counters AS c (conversation_id, channel, customer_id, side, last_seq) "

@@ -4,10 +4,12 @@ The system prompt is the same bytes in every turn of a process, so that a provid
 the turn comes after it.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from services.agent.domain.skeleton import visible
 from services.agent.domain.turn import Turn
 
 _FOLDER = Path(__file__).resolve().parent.parent / "prompts"
@@ -52,4 +54,6 @@ def _without_front_matter(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:120]
+    """What somebody else wrote, as one short JSON text that its words cannot end; empty for nothing."""
+    line = " ".join(visible(text).split())[:120]
+    return json.dumps(line, ensure_ascii=False) if line else ""

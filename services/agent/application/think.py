@@ -23,10 +23,11 @@ from services.agent.application.ports import (
     TranscriptItem,
 )
 from services.agent.application.prompting import Prompts, load_prompts
-from services.agent.application.registry import TOOLS, Stage
+from services.agent.application.registry import TOOLS, CreateTicket, Stage
 from services.agent.application.tools import FAILED_SEARCHES, ToolDesk
 from services.agent.domain import drafts, sentiment
 from services.agent.domain.formatting import is_reply
+from services.agent.domain.grounding import share_of
 from services.agent.domain.phrases import PhraseBook, Phrases
 from services.agent.domain.reading import Reading, considered, own_words, read
 from services.agent.domain.turn import (
@@ -110,7 +111,14 @@ class Thinker:
         """
         decided, language = await self._judged(turn)
         phrases = self._phrases.of(language)
-        desk = ToolDesk(turn, self._knowledge, self._history, self._means.clock, phrases)
+        desk = ToolDesk(
+            turn,
+            self._knowledge,
+            self._history,
+            self._means.clock,
+            phrases,
+            confidential=self._means.prompts.system,
+        )
         run = _Run(self._means, desk, phrases, language)
         issue = _issue(turn, phrases)
         text = _courtesy(turn, phrases)
@@ -208,7 +216,7 @@ class _Run:
         desk, turn = self._desk, self._desk.turn
         ticket = desk.ticket
         return TurnAnswer(
-            ticket_subject=turn.batch[0].subject or (ticket.issue if ticket else issue),
+            ticket_subject=turn.batch[0].subject or _subject(turn, ticket, issue),
             ticket_category=ticket.category if ticket else "general",
             ticket_priority=ticket.priority if ticket else "medium",
             sentiments=tuple(sentiment.score(m.content) for m in turn.batch),
@@ -220,6 +228,7 @@ class _Run:
             model=self._model.name if self._asked else "rules",
             sources=desk.sources,
             language=self._language,
+            statements=desk.statements,
         )
 
     def _escalation(self) -> Escalation | None:
@@ -302,6 +311,12 @@ def _courtesy(turn: Turn, phrases: Phrases) -> str:
         Reading.THANKS: phrases.welcome,
     }
     return texts.get(whole, texts[kinds[-1]])
+
+
+def _subject(turn: Turn, ticket: CreateTicket | None, issue: str) -> str:
+    """The model's words for the matter if they are the customer's too: a subject is repeated to the customer."""
+    said = "\n".join(message.content for message in turn.batch)
+    return ticket.issue if ticket and share_of(ticket.issue.rstrip("…"), said) == 1.0 else issue
 
 
 def _issue(turn: Turn, phrases: Phrases) -> str:

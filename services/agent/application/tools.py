@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from itertools import groupby
 from typing import Any
 
+import structlog
 from pydantic import BaseModel, ValidationError
 
 from services.agent.application.ports import (
@@ -37,12 +38,25 @@ from services.agent.application.registry import (
     callable_now,
 )
 from services.agent.application.registry import CustomerHistory as ShownHistory
-from services.agent.domain import escalation
+from services.agent.domain import claims
 from services.agent.domain.drafts import clarifies, said_before, supporting
+from services.agent.domain.grounding import cited_text, receipt
 from services.agent.domain.history import recall
+from services.agent.domain.injection import speaks_to_the_assistant
 from services.agent.domain.knowledge import Evidence
+from services.agent.domain.links import rebuilt, without_images
 from services.agent.domain.phrases import Phrases
-from services.agent.domain.turn import Escalation, EscalationReason, Source, ToolCall, Turn, Urgency
+from services.agent.domain.turn import (
+    Escalation,
+    EscalationReason,
+    Source,
+    Statement,
+    ToolCall,
+    Turn,
+    Urgency,
+)
+
+log = structlog.get_logger(__name__)
 
 HISTORY_LIMIT = 20
 SEARCH_LIMIT = 4
@@ -73,6 +87,8 @@ class ToolDesk:
         history: CustomerHistory,
         clock: Clock,
         phrases: Phrases,
+        *,
+        confidential: str = "",
     ) -> None:
         self.turn = turn
         self.stage = Stage.BEGUN
@@ -80,6 +96,7 @@ class ToolDesk:
         self.response = ""
         self.escalation: Escalation | None = None
         self.sources: tuple[Source, ...] = ()
+        self.statements: tuple[Statement, ...] = ()
         self.calls: list[ToolCall] = []
         self.malformed_count = 0
         self.failed_searches = 0
@@ -89,6 +106,7 @@ class ToolDesk:
         self._history = history
         self._clock = clock
         self._phrases = phrases
+        self._confidential = confidential
 
     @property
     def evidence(self) -> list[Evidence]:
@@ -218,7 +236,8 @@ class ToolDesk:
         # Its place is taken before the search: searches that run together may end in any order.
         self._found.append(mine)
         try:
-            mine += await self._knowledge.search(given.query, SEARCH_LIMIT)
+            found = await self._knowledge.search(given.query, SEARCH_LIMIT)
+            mine += [evidence for evidence in found if self._is_sound(evidence)]
         finally:
             if not mine:
                 self.failed_searches += 1
@@ -235,14 +254,28 @@ class ToolDesk:
             ),
         )
 
+    def _is_sound(self, evidence: Evidence) -> bool:
+        section = evidence.section
+        if not speaks_to_the_assistant(section.content):
+            return True
+        log.warning("a section gives orders to the assistant", section_id=section.section_id)
+        return False
+
     async def _escalate_to_human(self, given: EscalateToHuman) -> HandedOver:
         return self._hand_over(Escalation(EscalationReason(given.reason), given.urgency))
 
     async def _send_response(self, given: SendResponse) -> ResponseStaged:
-        cited = [f"{e.section.title}\n{e.section.content}" for e in self.evidence]
-        wrong = escalation.faults(given.message, cited)
+        sections = [e.section for e in self.evidence]
+        message = rebuilt(without_images(given.message)).strip()
+        cited = [cited_text(section) for section in sections]
+        wrong = claims.faults(message, cited, own_words=self._phrases.in_answers)
         reason = EscalationReason.UNSUPPORTED_CLAIM
-        if not wrong and not self._has_evidence(given.message):
+        if claims.gives_away(message, self._confidential, cited):
+            log.warning("a draft repeats the instructions", turn_id=str(self.turn.turn_id))
+            wrong.append("it repeats instructions that are not for customers")
+        if not message:
+            wrong = ["nothing is left of it without its images"]
+        if not wrong and not self._has_evidence(message):
             wrong = ["no section was found that it could rest on"]
             reason = EscalationReason.WEAK_EVIDENCE
         if wrong:
@@ -253,11 +286,12 @@ class ToolDesk:
             raise _RefusedError(
                 f"not sent: {'; '.join(wrong)}. Mend the message and send it once more, or escalate"
             )
+        self.statements = receipt(message, sections, self._phrases.in_answers)
         self.sources = tuple(
-            Source(e.section.section_id, e.section.content_hash)
-            for e in supporting(given.message, self.evidence)
+            Source(e.section.section_id, e.section.content_hash, e.section.version)
+            for e in supporting(message, self.evidence)
         )
-        self._finish(response=given.message)
+        self._finish(response=message)
         return ResponseStaged(status="staged")
 
     def _has_evidence(self, draft: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from services.agent.domain.claims import repeatable
 from services.agent.domain.conversation import State, Ticket
 from services.agent.domain.events import (
     ChannelSwitched,
@@ -41,6 +42,7 @@ from services.agent.domain.turn import (
 TRIES = 3
 # A batch that was begun this often without any end keeps killing its runner.
 BEGINS = 10
+_NAME_WORDS = 6
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -216,14 +218,26 @@ def _context(
     previous = state.channels[-1] if switched else None
     return FormatContext(
         phrases=phrases,
-        display_name=turn.display_name,
+        display_name=_name(turn.display_name),
         reference=ticket.reference,
-        ticket_subject=ticket.subject,
+        # A subject was written by somebody; one that leads away or promises something is not repeated.
+        ticket_subject=ticket.subject if repeatable(ticket.subject) else "",
         message_subject=turn.batch[-1].subject,
         previous_channel=previous if previous is not turn.channel else None,
         status_url=turn.batch[-1].status_url,
         limits=limits,
     )
+
+
+def _name(display_name: str) -> str:
+    """A name as people have them; a sentence in its place is no name to greet with."""
+    words = display_name.split()
+    sound = (
+        len(words) <= _NAME_WORDS
+        and not set(display_name) & set(':;!?%{}"')
+        and repeatable(display_name)
+    )
+    return display_name if sound else ""
 
 
 def _response(
@@ -252,6 +266,7 @@ def _response(
         latency_ms=answer.latency_ms if answer else 0,
         model=answer.model if answer else "",
         sources=answer.sources if answer else (),
+        statements=answer.statements if answer else (),
     )
 
 

@@ -14,6 +14,7 @@ from services.agent.domain.turn import (
     MessageId,
     Role,
     Source,
+    Statement,
     TicketId,
     ToolCall,
     Urgency,
@@ -118,6 +119,7 @@ class ResponseGiven:
     latency_ms: int = 0
     model: str = ""
     sources: tuple[Source, ...] = ()
+    statements: tuple[Statement, ...] = ()
     speaker: str = ""
     type: Literal["response_given"] = "response_given"
 

@@ -32,6 +32,7 @@ class Section:
     audience: str
     position: int
     content_hash: str
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,18 @@ class Phrases:
     failure_subject: str
     help_url: str = ""
 
+    @property
+    def in_answers(self) -> tuple[str, ...]:
+        """The sentences that may stand in an answer beside what the documentation says."""
+        return (
+            self.sympathy,
+            self.nothing_found,
+            self.offer_person,
+            self.passage_in,
+            self.clarify_empty,
+            self.clarify_vague,
+        )
+
     def passage_intro(self, language: str) -> str:
         """Says in which language the passage that follows is written."""
         return self.passage_in.format(

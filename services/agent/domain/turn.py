@@ -166,6 +166,30 @@ class Source:
 
     section_id: str
     content_hash: str
+    version: int = 0
+
+
+class StatementKind(StrEnum):
+    """What a sentence of an answer does."""
+
+    FACT = "fact"
+    QUESTION = "question"
+    COURTESY = "courtesy"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence of an answer, from `start` to `end` in the text before formatting, and what it rests on.
+
+    `share` is how much of the sentence the source holds, in [0, 1]; 1 is a quotation. Without a source the
+    sentence is a courtesy, a question, or words that no section shares.
+    """
+
+    start: int
+    end: int
+    kind: StatementKind
+    source: Source | None = None
+    share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,3 +213,4 @@ class TurnAnswer:
     model: str = "offline"
     sources: tuple[Source, ...] = field(default=())
     language: str = DEFAULT_LANGUAGE
+    statements: tuple[Statement, ...] = ()

@@ -411,6 +411,7 @@ class TurnAnswer(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     SOURCES_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    STATEMENTS_FIELD_NUMBER: _builtins.int
     response: _builtins.str
     """response is the text for the customer before formatting, empty when escalating: the notice is code's."""
     ticket_subject: _builtins.str
@@ -443,6 +444,10 @@ class TurnAnswer(_message.Message):
     def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___Source]:
         """sources are the knowledge sections that the answer rests on."""
 
+    @_builtins.property
+    def statements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Statement]:
+        """statements are the sentences of the response with what each rests on."""
+
     def __init__(
         self,
         *,
@@ -458,10 +463,11 @@ class TurnAnswer(_message.Message):
         model: _builtins.str = ...,
         sources: _abc.Iterable[Global___Source] | None = ...,
         language: _builtins.str = ...,
+        statements: _abc.Iterable[Global___Statement] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["escalation", b"escalation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["escalation", b"escalation", "language", b"language", "latency_ms", b"latency_ms", "model", b"model", "response", b"response", "sentiments", b"sentiments", "sources", b"sources", "ticket_category", b"ticket_category", "ticket_priority", b"ticket_priority", "ticket_subject", b"ticket_subject", "tokens_used", b"tokens_used", "tool_calls", b"tool_calls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["escalation", b"escalation", "language", b"language", "latency_ms", b"latency_ms", "model", b"model", "response", b"response", "sentiments", b"sentiments", "sources", b"sources", "statements", b"statements", "ticket_category", b"ticket_category", "ticket_priority", b"ticket_priority", "ticket_subject", b"ticket_subject", "tokens_used", b"tokens_used", "tool_calls", b"tool_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -535,23 +541,67 @@ class Source(_message.Message):
 
     SECTION_ID_FIELD_NUMBER: _builtins.int
     CONTENT_HASH_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     section_id: _builtins.str
     """section_id is the section's stable id."""
     content_hash: _builtins.str
     """content_hash is the SHA-256 of the section at that moment, in hex."""
+    version: _builtins.int
+    """version counts the changes of the section's text, from 1; 0 is unknown."""
     def __init__(
         self,
         *,
         section_id: _builtins.str = ...,
         content_hash: _builtins.str = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_hash", b"content_hash", "section_id", b"section_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_hash", b"content_hash", "section_id", b"section_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Source: _TypeAlias = Source  # noqa: Y015
+
+@_typing.final
+class Statement(_message.Message):
+    """Statement is one sentence of an answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    start: _builtins.int
+    """start is the place of its first character in the response, counted in code points."""
+    end: _builtins.int
+    """end is the place behind its last character."""
+    kind: _builtins.str
+    """kind is fact, question or courtesy."""
+    share: _builtins.float
+    """share is how much of the sentence the section holds, in [0, 1]; 1 is a quotation."""
+    @_builtins.property
+    def source(self) -> Global___Source:
+        """source is the section that the sentence rests on, absent when there is none."""
+
+    def __init__(
+        self,
+        *,
+        start: _builtins.int = ...,
+        end: _builtins.int = ...,
+        kind: _builtins.str = ...,
+        source: Global___Source | None = ...,
+        share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "kind", b"kind", "share", b"share", "source", b"source", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Statement: _TypeAlias = Statement  # noqa: Y015
 
 @_typing.final
 class TurnFailure(_message.Message):
