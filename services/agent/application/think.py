@@ -36,6 +36,8 @@ from services.agent.domain.turn import (
     Urgency,
 )
 
+# Beyond the first: history, searches, one more search, an answer, and a hand-over if it is refused.
+FALLBACK_STEPS = 5
 MALFORMED_REPLIES = 1
 TEXTS_WITHOUT_CALL = 1
 _SCHEMAS = tuple(tool.schema() for tool in TOOLS)
@@ -168,13 +170,16 @@ class _Run:
 
     async def loop(self, issue: str) -> None:
         """Asks the model step by step until a last call is staged; what cannot end so ends with a person."""
-        texts = 0
-        for _ in range(self._means.metering.budgets.steps):
+        texts, left = 0, self._means.metering.budgets.steps
+        while left > 0:
+            asked = self._model
             try:
                 reply = await self._ask()
             except _SilentError as silent:
                 await self._give_up(silent.reason, issue)
                 return
+            # Who takes over has steps enough for a turn of its own, however late that is.
+            left = left - 1 if self._model is asked else FALLBACK_STEPS
             self._transcript.append(ModelSaid(reply.text, reply.tool_calls))
             if not reply.tool_calls:
                 texts += 1

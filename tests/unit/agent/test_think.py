@@ -144,6 +144,13 @@ async def test_the_fallback_goes_on_where_a_failing_model_stopped(before: int) -
     assert answer.model == "offline"
 
 
+async def test_the_fallback_has_steps_enough_however_late_it_comes() -> None:
+    refused = [calls(SEARCH)] * (Budgets().steps - 1)
+    answer = await think(turn(), ScriptedModel(*refused, AWAY), fallback=True)
+    assert "Forgot password" in answer.response
+    assert answer.model == "offline"
+
+
 async def test_without_a_fallback_a_failing_model_fails_the_turn() -> None:
     with pytest.raises(ModelUnavailable):
         await think(turn(), ScriptedModel(AWAY))
