@@ -15,6 +15,7 @@ from services.agent.domain.reading_words import (
     JOINING_WORDS,
     OPENERS,
     POLITE_WORDS,
+    PRO_WORDS,
     QUESTION_WORDS,
     THANK_WORDS,
     VAGUE_WORDS,
@@ -30,6 +31,13 @@ _MARKS = " -*•\t\n"
 _END_MARK = re.compile(r"[.!?…]\s*$")
 _THANKS = THANK_WORDS | CLOSING_WORDS | POLITE_WORDS
 _CLOSING = THANK_WORDS | CLOSING_WORDS
+_REFERRING = frozenset(
+    PRO_WORDS
+    | VAGUE_WORDS
+    | GREETING_WORDS
+    | POLITE_WORDS
+    | set(" ".join(QUESTION_WORDS.values()).split())
+)
 _CUE = re.compile(rf"\b(?:{CUES})\b")
 _FURTHER = re.compile(rf"^(?:{FURTHER})\b")
 _CONDITION = re.compile(
@@ -143,7 +151,7 @@ def asked(texts: Sequence[str], subject: str = "", limit: int = MOST_QUESTIONS) 
 def questions(text: str, limit: int = MOST_QUESTIONS) -> list[str]:
     """Splits a message into the sentences that ask for something; the whole text if none stands out."""
     sentences = [s.strip() for s in _SENTENCE_END.split(_LISTED.sub(_PLACE, own_words(text)))]
-    sentences = [s for s in sentences if terms(s)]
+    sentences = [s for s in _with_what_they_mean(sentences) if terms(s)]
     marked = any("?" in s for s in sentences)
     # One item of a list that asks makes all of them questions.
     listed = any("?" in s for s in sentences if s.startswith(_PLACE))
@@ -159,6 +167,21 @@ def questions(text: str, limit: int = MOST_QUESTIONS) -> list[str]:
     if _telling(chosen) < _TELLING_TERMS <= len(set(terms(whole))):
         return [whole]
     return chosen[:limit] or [whole]
+
+
+def _with_what_they_mean(sentences: Sequence[str]) -> list[str]:
+    """Joins a question that only points back ("How do we do that?") with the sentence before it."""
+    joined: list[str] = []
+    for sentence in sentences:
+        words = set(re.findall(r"[^\W_]+", fold(sentence)))
+        if not words:
+            continue
+        refers = "?" in sentence and words <= _REFERRING
+        if refers and joined and "?" not in joined[-1]:
+            joined[-1] = f"{joined[-1]} {sentence}"
+        else:
+            joined.append(sentence)
+    return joined
 
 
 def _is_asking(sentence: str, *, marked: bool) -> bool:
