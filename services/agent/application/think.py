@@ -25,7 +25,7 @@ from services.agent.application.tools import FAILED_SEARCHES, ToolDesk
 from services.agent.domain import drafts, escalation, sentiment
 from services.agent.domain.formatting import is_reply
 from services.agent.domain.phrases import PhraseBook, Phrases
-from services.agent.domain.reading import Reading, considered, own_words, read
+from services.agent.domain.reading import Reading, considered, considered_together, own_words, read
 from services.agent.domain.turn import (
     Channel,
     Escalation,
@@ -40,6 +40,7 @@ from services.agent.domain.turn import (
 FALLBACK_STEPS = 5
 MALFORMED_REPLIES = 1
 TEXTS_WITHOUT_CALL = 1
+SUBJECT_LENGTH = 1000
 _SCHEMAS = tuple(tool.schema() for tool in TOOLS)
 # What the offline policy says of a question that it has no answer to is not the reason when it only stands in.
 _STANDING_IN = frozenset(
@@ -163,9 +164,14 @@ class _Run:
         self._meter = Meter(means.metering, desk.turn, means.model.name)
         self._asked = False
         self._over_budget = False
+        batch = desk.turn.batch
+        texts = considered_together([message.content for message in batch])
         self._transcript: list[TranscriptItem] = [
             SystemNote(means.prompts.note(desk.turn)),
-            *(CustomerSaid(m.channel, considered(m.content), m.subject) for m in desk.turn.batch),
+            *(
+                CustomerSaid(message.channel, text, message.subject[:SUBJECT_LENGTH])
+                for message, text in zip(batch, texts, strict=True)
+            ),
         ]
 
     async def loop(self, issue: str) -> None:

@@ -70,7 +70,7 @@ _LEAD = re.compile(
     rf"(?=(?:(?:also|auch|aussi|tambien|tambem|anche)\s+)?(?:{_STARTS})\b)"
 )
 _LONGEST_TEXT = 20_000
-_TAIL = 5_000
+_LONGEST_BATCH = 40_000
 _TELLING_TERMS = 2
 _LONGEST_QUESTION = 500
 MOST_QUESTIONS = 12
@@ -87,11 +87,20 @@ class Reading(StrEnum):
     MATTER = "matter"
 
 
-def considered(text: str) -> str:
-    """The text, or the beginning and the end of a very long one."""
-    if len(text) <= _LONGEST_TEXT:
+def considered(text: str, longest: int = _LONGEST_TEXT) -> str:
+    """The text, or the beginning and the end of a very long one: `longest` characters in all."""
+    if len(text) <= longest:
         return text
-    return f"{text[: _LONGEST_TEXT - _TAIL]}\n…\n{text[-_TAIL:]}"
+    tail = longest // 4
+    return f"{text[: longest - tail]}\n…\n{text[-tail:]}"
+
+
+def considered_together(texts: Sequence[str]) -> list[str]:
+    """The messages of a batch as a model reads them; if they are too long in all, each has the same room."""
+    cut = [considered(text) for text in texts]
+    if sum(len(text) for text in cut) <= _LONGEST_BATCH:
+        return cut
+    return [considered(text, _LONGEST_BATCH // len(texts)) for text in texts]
 
 
 def own_words(text: str) -> str:

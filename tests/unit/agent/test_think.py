@@ -243,6 +243,17 @@ async def test_a_returning_customers_history_reaches_the_model_as_material() -> 
     assert history["earlier"] == ""
 
 
+async def test_what_a_model_reads_of_a_batch_is_bounded() -> None:
+    model = ScriptedModel(calls(TICKET), calls(HISTORY), calls(SEARCH), calls(SEND))
+    short = text("How do I reset my password?", number=1)
+    await think(turn(short, *[text("How? " + "x" * 30_000, number=n) for n in range(2, 21)]), model)
+    read = [item.text for item in model.requests[0].transcript if isinstance(item, CustomerSaid)]
+    assert len(read) == 20
+    assert read[0] == short.content
+    assert sum(len(one) for one in read) < 41_000
+    assert all(one.startswith(("How?", "How do")) for one in read)
+
+
 async def test_a_second_vague_message_goes_to_a_person() -> None:
     given = turn(text("it doesn't work", Channel.WHATSAPP), history=(line(ENGLISH.clarify_vague),))
     answer = await think(given, ScriptedModel(AWAY))
