@@ -29,7 +29,7 @@ from services.agent.domain import drafts, sentiment
 from services.agent.domain.formatting import is_reply
 from services.agent.domain.grounding import share_of
 from services.agent.domain.phrases import PhraseBook, Phrases
-from services.agent.domain.reading import Reading, considered, own_words, read
+from services.agent.domain.reading import Reading, considered, considered_together, own_words, read
 from services.agent.domain.turn import (
     Channel,
     Escalation,
@@ -42,8 +42,11 @@ from services.agent.domain.turn import (
 
 log = structlog.get_logger(__name__)
 
+# Beyond the first: history, searches, one more search, an answer, and a hand-over if it is refused.
+FALLBACK_STEPS = 5
 MALFORMED_REPLIES = 1
 TEXTS_WITHOUT_CALL = 1
+SUBJECT_LENGTH = 1000
 _SCHEMAS = tuple(tool.schema() for tool in TOOLS)
 # What the offline policy says of a question that it has no answer to is not the reason when it only stands in.
 _STANDING_IN = frozenset(
@@ -181,20 +184,28 @@ class _Run:
         self._meter = Meter(means.metering, desk.turn, means.model.name)
         self._asked = False
         self._over_budget = False
+        batch = desk.turn.batch
+        texts = considered_together([message.content for message in batch])
         self._transcript: list[TranscriptItem] = [
             SystemNote(means.prompts.note(desk.turn)),
-            *(CustomerSaid(m.channel, considered(m.content), m.subject) for m in desk.turn.batch),
+            *(
+                CustomerSaid(message.channel, text, message.subject[:SUBJECT_LENGTH])
+                for message, text in zip(batch, texts, strict=True)
+            ),
         ]
 
     async def loop(self, issue: str) -> None:
         """Asks the model step by step until a last call is staged; what cannot end so ends with a person."""
-        texts = 0
-        for _ in range(self._means.metering.budgets.steps):
+        texts, left = 0, self._means.metering.budgets.steps
+        while left > 0:
+            asked = self._model
             try:
                 reply = await self._ask()
             except _SilentError as silent:
                 await self._give_up(silent.reason, issue)
                 return
+            # Who takes over has steps enough for a turn of its own, however late that is.
+            left = left - 1 if self._model is asked else FALLBACK_STEPS
             self._transcript.append(ModelSaid(reply.text, reply.tool_calls))
             if not reply.tool_calls:
                 texts += 1

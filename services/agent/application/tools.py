@@ -62,6 +62,8 @@ HISTORY_LIMIT = 20
 SEARCH_LIMIT = 4
 FAILED_SEARCHES = 2
 CALLS_PER_REPLY = 8
+# Of a section without end the beginning is shown; it is checked against as a whole.
+SECTION_LENGTH = 8000
 ARGUMENTS_LENGTH = 20_000
 # While a person has the matter, the AI answers a new question only from evidence as good as this.
 STRONG_EVIDENCE = 0.7
@@ -247,7 +249,7 @@ class ToolDesk:
                 FoundSection(
                     section_id=e.section.section_id,
                     title=e.section.title,
-                    content=e.section.content,
+                    content=e.section.content[:SECTION_LENGTH],
                     score=e.score,
                 )
                 for e in mine

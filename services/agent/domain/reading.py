@@ -15,6 +15,7 @@ from services.agent.domain.reading_words import (
     JOINING_WORDS,
     OPENERS,
     POLITE_WORDS,
+    PRO_WORDS,
     QUESTION_WORDS,
     THANK_WORDS,
     VAGUE_WORDS,
@@ -30,6 +31,13 @@ _MARKS = " -*•\t\n"
 _END_MARK = re.compile(r"[.!?…]\s*$")
 _THANKS = THANK_WORDS | CLOSING_WORDS | POLITE_WORDS
 _CLOSING = THANK_WORDS | CLOSING_WORDS
+_REFERRING = frozenset(
+    PRO_WORDS
+    | VAGUE_WORDS
+    | GREETING_WORDS
+    | POLITE_WORDS
+    | set(" ".join(QUESTION_WORDS.values()).split())
+)
 _CUE = re.compile(rf"\b(?:{CUES})\b")
 _FURTHER = re.compile(rf"^(?:{FURTHER})\b")
 _CONDITION = re.compile(
@@ -62,7 +70,7 @@ _LEAD = re.compile(
     rf"(?=(?:(?:also|auch|aussi|tambien|tambem|anche)\s+)?(?:{_STARTS})\b)"
 )
 _LONGEST_TEXT = 20_000
-_TAIL = 5_000
+_LONGEST_BATCH = 40_000
 _TELLING_TERMS = 2
 _LONGEST_QUESTION = 500
 MOST_QUESTIONS = 12
@@ -79,11 +87,20 @@ class Reading(StrEnum):
     MATTER = "matter"
 
 
-def considered(text: str) -> str:
-    """The text, or the beginning and the end of a very long one."""
-    if len(text) <= _LONGEST_TEXT:
+def considered(text: str, longest: int = _LONGEST_TEXT) -> str:
+    """The text, or the beginning and the end of a very long one: `longest` characters in all."""
+    if len(text) <= longest:
         return text
-    return f"{text[: _LONGEST_TEXT - _TAIL]}\n…\n{text[-_TAIL:]}"
+    tail = longest // 4
+    return f"{text[: longest - tail]}\n…\n{text[-tail:]}"
+
+
+def considered_together(texts: Sequence[str]) -> list[str]:
+    """The messages of a batch as a model reads them; if they are too long in all, each has the same room."""
+    cut = [considered(text) for text in texts]
+    if sum(len(text) for text in cut) <= _LONGEST_BATCH:
+        return cut
+    return [considered(text, _LONGEST_BATCH // len(texts)) for text in texts]
 
 
 def own_words(text: str) -> str:
@@ -143,7 +160,7 @@ def asked(texts: Sequence[str], subject: str = "", limit: int = MOST_QUESTIONS) 
 def questions(text: str, limit: int = MOST_QUESTIONS) -> list[str]:
     """Splits a message into the sentences that ask for something; the whole text if none stands out."""
     sentences = [s.strip() for s in _SENTENCE_END.split(_LISTED.sub(_PLACE, own_words(text)))]
-    sentences = [s for s in sentences if terms(s)]
+    sentences = [s for s in _with_what_they_mean(sentences) if terms(s)]
     marked = any("?" in s for s in sentences)
     # One item of a list that asks makes all of them questions.
     listed = any("?" in s for s in sentences if s.startswith(_PLACE))
@@ -159,6 +176,21 @@ def questions(text: str, limit: int = MOST_QUESTIONS) -> list[str]:
     if _telling(chosen) < _TELLING_TERMS <= len(set(terms(whole))):
         return [whole]
     return chosen[:limit] or [whole]
+
+
+def _with_what_they_mean(sentences: Sequence[str]) -> list[str]:
+    """Joins a question that only points back ("How do we do that?") with the sentence before it."""
+    joined: list[str] = []
+    for sentence in sentences:
+        words = set(re.findall(r"[^\W_]+", fold(sentence)))
+        if not words:
+            continue
+        refers = "?" in sentence and words <= _REFERRING
+        if refers and joined and "?" not in joined[-1]:
+            joined[-1] = f"{joined[-1]} {sentence}"
+        else:
+            joined.append(sentence)
+    return joined
 
 
 def _is_asking(sentence: str, *, marked: bool) -> bool:

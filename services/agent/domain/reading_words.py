@@ -62,6 +62,16 @@ VAGUE_WORDS = word_set(
     "kaam nahi nahin kar raha rahi hai chal yeh ye kuch sab madad chahiye kijiye karo mujhe mera meri ek samasya "
     "dikkat sawal namaste zaroori abhi bhi haan ji please help problem"
 )
+# What stands for a matter that was named before: "how do we do that?".
+PRO_WORDS = word_set(
+    "do does that this it them so there one possible i we you "
+    "lo la los eso esto hago hacemos hacer hace yo se "
+    "das dies es so mache machen macht ich wir man geht da "
+    "le la les cela ca faire fais fait je on nous y "
+    "isso isto o a fazer faco faz fazemos eu nos "
+    "lo la questo quello fare faccio fa facciamo io noi "
+    "yeh woh ise isko karun kare karna karein hum main"
+)
 
 # For each language: words that begin a question, words that join two questions, and how a further matter begins.
 # In Hindi the question's word stands inside the sentence.

@@ -80,6 +80,21 @@ def test_a_message_is_read_for_what_it_is(message: str, kind: Reading) -> None:
             ["How do I reset my password?", "Also my export fails with an error."],
         ),
         (
+            "Hello team, we want to connect Slack. How do we do that? Also, what is the rate limit of the API?",
+            [
+                "Hello team, we want to connect Slack. How do we do that?",
+                "what is the rate limit of the API?",
+            ],
+        ),
+        (
+            "Quiero conectar Slack. ¿Cómo lo hago? ¿Dónde están mis facturas?",
+            ["Quiero conectar Slack. ¿Cómo lo hago?", "¿Dónde están mis facturas?"],
+        ),
+        (
+            "Ich möchte Slack verbinden. Wie mache ich das?",
+            ["Ich möchte Slack verbinden. Wie mache ich das?"],
+        ),
+        (
             "The export stopped. How do I reset my password?",
             ["How do I reset my password?"],
         ),

@@ -1,0 +1,80 @@
+"""Bugs in the agent's loop: tools, budgets, refusals, and what a batch asks."""
+
+from tests.faults.mutants.mutant import Mutant, caught_in
+
+_TESTS = "tests/unit/agent/"
+
+LOOP = (
+    Mutant(
+        "budget-ignored",
+        "No model is asked beyond its budget.",
+        "services/agent/application/metering.py",
+        "if not self._metering.budgets.spent(own, self._day):",
+        "if True:",
+        caught_in(
+            _TESTS + "test_metering.py", "test_a_days_budget_is_looked_at_before_the_first_call"
+        ),
+    ),
+    Mutant(
+        "failed-call-free",
+        "A call that failed is charged with its retries.",
+        "services/agent/application/think.py",
+        "await self._meter.charge(error.usage)",
+        "pass",
+        caught_in(
+            _TESTS + "test_metering.py", "test_a_call_that_failed_is_charged_with_its_retries"
+        ),
+    ),
+    Mutant(
+        "usage-of-others-seen",
+        "The turn role sees one side of one customer only.",
+        "migrations/0010_agent_usage.sql",
+        "AND side = current_setting('fte.side', true));",
+        "OR side = 'verified');",
+        caught_in(
+            "tests/integration/test_model_usage.py",
+            "test_the_turn_role_sees_no_other_customers_use",
+        ),
+    ),
+    Mutant(
+        "searches-in-turn",
+        "Searches of one reply run at the same time.",
+        "services/agent/application/tools.py",
+        "return -1 if tool is not None and tool.parallel else place",
+        "return place",
+        caught_in(
+            _TESTS + "test_tools.py",
+            "test_searches_of_one_reply_run_together_and_are_kept_in_their_order",
+        ),
+    ),
+    Mutant(
+        "refusal-as-text",
+        "A model that refuses is not asked again.",
+        "services/agent/application/think.py",
+        "if reply.declined:",
+        "if False:",
+        caught_in(
+            "tests/contract/test_openai_bad_replies.py", "test_a_refusal_goes_on_without_the_model"
+        ),
+    ),
+    Mutant(
+        "open-point-unsaid",
+        "Each question of a batch is answered or named as open.",
+        "services/agent/adapters/language_model_offline.py",
+        "            if section is None\n        ]\n        return",
+        "            if False\n        ]\n        return",
+        caught_in(
+            _TESTS + "test_offline.py", "test_a_burst_is_answered_once_with_every_question_covered"
+        ),
+    ),
+    Mutant(
+        "one-matter-a-conversation",
+        "A mail with a new subject opens a matter of its own.",
+        "services/agent/domain/conversation.py",
+        "if same or begins_anew(subject):",
+        "if False:",
+        caught_in(
+            _TESTS + "test_topics.py", "test_a_new_subject_opens_a_ticket_in_the_same_conversation"
+        ),
+    ),
+)
