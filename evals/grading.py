@@ -89,15 +89,19 @@ def _number_faults(exchange: Exchange) -> Iterator[str]:
     elsewhere = [row["channel"] for row in answers if row["channel"] != exchange.move.channel]
     if elsewhere:
         yield f"answered on {', '.join(elsewhere)}"
-    parts = sum(row["parts"] for row in answers)
+    parts = [part for row in answers for part in row["parts"]]
     received = _here(exchange)
     stray = len(exchange.received) - len(received)
     # Who filled in a form is told by mail that an answer is there, once a day.
     if stray > (exchange.move.channel is Channel.WEB_FORM):
         yield f"{stray} texts came on another channel"
-    if len(received) != parts:
-        yield f"{len(received)} parts were received, {parts} were sent"
-    bodies = [one.body for one in received]
+    bodies = [" ".join(one.body.split()) for one in received]
+    if len(received) != len(parts):
+        yield f"{len(received)} parts were received, {len(parts)} were sent"
+    elif exchange.move.channel is not Channel.WEB_FORM and bodies != [
+        " ".join(part.split()) for part in parts
+    ]:
+        yield "the parts came in another order or with other words than they were sent"
     if len(set(bodies)) != len(bodies):
         yield "the same text came twice"
     if exchange.effects.outcomes.get("failed"):

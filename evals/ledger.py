@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import asyncpg
 
+from fte.agent.v1 import agent_service_pb2
+
 _POLL_SECONDS: Final = 0.25
 _ANSWER_SECONDS: Final = 15.0
 
@@ -29,7 +31,8 @@ _CUSTOMERS: Final = """
 """
 _ANSWERS: Final = """
     SELECT m.message_id::text, m.role, m.channel, m.content, m.model, m.tool_calls::text, m.create_time,
-           (SELECT count(*) FROM agent.outbox AS o WHERE o.message_id = m.message_id) AS parts
+           ARRAY(SELECT o.content FROM agent.outbox AS o
+                 WHERE o.message_id = m.message_id ORDER BY o.send_seq) AS parts
     FROM agent.messages AS m
     WHERE m.direction = 'outbound' AND m.customer_id = ANY ($1) ORDER BY m.create_time, m.message_id
 """
@@ -135,13 +138,18 @@ class Ledger:
             found = await connection.fetch(_CUSTOMERS, list(senders))
             customers = [row["customer_id"] for row in found]
 
-            async def rows(query: str) -> list[Row]:
+            async def rows(query: str) -> list[dict[str, Any]]:
                 return [dict(row) for row in await connection.fetch(query, customers)]
 
             inbound = await rows(_INBOUND)
             return Effects(
-                answers=await rows(_ANSWERS),
+                answers=[row | {"parts": _texts(row)} for row in await rows(_ANSWERS)],
                 tickets=await rows(_TICKETS),
                 escalations=await rows(_ESCALATIONS),
                 outcomes={str(row["outcome"]): row["messages"] for row in inbound},
             )
+
+
+def _texts(answer: Row) -> list[str]:
+    """Returns the parts of an answer as they are to be sent, in their order."""
+    return [agent_service_pb2.OutboundMessage.FromString(part).text for part in answer["parts"]]

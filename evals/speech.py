@@ -16,11 +16,11 @@ _FUNCTION_WORDS: Final[Mapping[str, frozenset[str]]] = {
     language: frozenset(words.split())
     for language, words in {
         "en": "the you your to of and is for we it can with that this on if are what please not have from will by",
-        "es": "el los las usted su una que por para con su puede esta y del al nos le lo es hola si quiere aqui hay",
+        "es": "el los las usted su una que por para con su puede esta y del al nos le lo es hola si quiere aqui hay este hemos",
         "de": "der die das und sie ihr ihre ihnen ist nicht mit fur ein eine einen wir auf den dem zu bitte oder uns",
-        "fr": "le les des vous votre nous est une pour avec dans et ou du sur que qui pas bonjour ce cette au aux",
-        "pt": "os voce sua seu uma para com nao por que em do da no na ou e pode nos ola esta este foi se como aqui",
-        "it": "il gli lei una per con che di non del della e le la puo nel suo sua buongiorno qui ci si questo piu",
+        "fr": "le les des vous votre nous est une pour avec dans et ou du sur que qui pas bonjour ce cette au aux se",
+        "pt": "os voce sua seu uma para com nao por que em do da no na ou e pode nos ola esta este foi se como aqui nossa nosso pelo pela suas todas",
+        "it": "il gli lei una per con che di non del della e le la puo nel suo sua buongiorno qui ci si questo piu suoi tutti",
         "hi": "hai hain ka ki ke ko mein aap aapka aapki aapke se nahi nahin kya kar karein hum yeh ek liye par bhi aur ya",
     }.items()
 }  # fmt: skip
@@ -31,7 +31,7 @@ GREETING: Final = re.compile(
     r"bonjour|bonsoir|cher|ola|bom dia|prezad|buongiorno|salve|ciao|gentile|namaste|namaskar)\b"
 )
 SIGNATURE: Final = re.compile(
-    r"\b(?:regards|best wishes|sincerely|yours|freundliche gru\S*|viele gru\S*|herzliche gru\S*|saludos|atentamente|"
+    r"\b(?:regards|best wishes|sincerely|yours|freundliche gru\S*|viele gru\S*|herzliche gru\S*|saludos?|atentamente|"
     r"cordialement|salutations|atenciosamente|cumprimentos|abracos|cordiali saluti|distinti saluti|saluti|dhanyavaad|"
     r"dhanyawad|shubhkamnaen|sadar)\b"
 )

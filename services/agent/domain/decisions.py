@@ -27,6 +27,7 @@ from services.agent.domain.phrases import Phrases
 from services.agent.domain.reading import considered, own_words
 from services.agent.domain.sentiment import score
 from services.agent.domain.turn import (
+    Channel,
     Escalation,
     EscalationReason,
     MessageId,
@@ -252,13 +253,15 @@ def _response(
     parts = format_answer(text, turn.channel, context, kind.value)
     # The link opens the status page: it is sent, but kept in no conversation.
     bare = format_answer(text, turn.channel, replace(context, status_url=""), kind.value)
+    said = "\n\n".join(part.text for part in bare)
     return ResponseGiven(
         message_id=MessageId(clock.new_id()),
         ticket_id=ticket.ticket_id,
         role=Role.AI if kind is OutboundKind.ANSWER else Role.SYSTEM,
         kind=kind,
         channel=turn.channel,
-        content=text or "\n\n".join(part.text for part in bare),
+        # The status page shows what is kept, so a web answer is kept as it was shaped for the web.
+        content=said if turn.channel is Channel.WEB_FORM else text or said,
         parts=_outbound(parts, clock),
         create_time=clock.now,
         tool_calls=answer.tool_calls if answer else (),

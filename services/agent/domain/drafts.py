@@ -21,9 +21,9 @@ def clarifies(draft: str) -> bool:
 
 
 def said_before(text: str, history: Sequence[HistoryLine]) -> bool:
-    """Tells whether the last thing that we said was this text."""
+    """Tells whether the last thing that we said was this text, in whatever frame of its channel."""
     ours = [line for line in history if line.role is not Role.CUSTOMER and line.content.strip()]
-    return bool(ours) and max(ours, key=lambda line: line.create_time).content.strip() == text
+    return bool(ours) and text in max(ours, key=lambda line: line.create_time).content
 
 
 def supporting(draft: str, evidence: Sequence[Evidence]) -> list[Evidence]:

@@ -121,6 +121,14 @@ def test_the_link_to_the_status_page_is_sent_but_kept_in_no_conversation() -> No
     assert response.content
 
 
+def test_a_web_answer_is_kept_as_the_page_shows_it() -> None:
+    staged = answer(response="Open **Settings**.")
+    page = decide_answer(State(), turn(form("How?")), staged, LIMITS, clock())
+    assert of_type(page, ResponseGiven).content == "Open Settings."
+    mail = decide_answer(State(), turn(), staged, LIMITS, clock())
+    assert of_type(mail, ResponseGiven).content == "Open **Settings**."
+
+
 def test_a_second_form_opens_its_own_ticket_in_the_same_conversation() -> None:
     first = turn(form("What does it cost?"), side=Side.CLAIMED)
     state = evolve_all(

@@ -36,7 +36,11 @@ LINE = "You find them under Settings, then Billing. More at https://help.corbel.
 
 
 def row(
-    content: str = ANSWER, *, role: str = "ai", channel: str = "email", parts: int = 1
+    content: str = ANSWER,
+    *,
+    role: str = "ai",
+    channel: str = "email",
+    parts: Sequence[str] = (MAIL,),
 ) -> dict[str, Any]:
     """Returns an answer as the ledger has it."""
     return {
@@ -44,7 +48,7 @@ def row(
         "role": role,
         "channel": channel,
         "content": content,
-        "parts": parts,
+        "parts": list(parts),
         "model": "m",
     }
 
@@ -71,7 +75,7 @@ def talk(
         good = (Received(channel, f"Invoices: {LINE}"),)
     received = good if received is None else received
     effects = Effects(
-        answers=(row(channel=channel, parts=len(received)),) if answers is None else answers,
+        answers=(row(channel=channel, parts=[one.body for one in received]),) if answers is None else answers,
         tickets=({"reference": "FTE-ABCD2345", "status": status or ("escalated" if reason else "open"),
                   "category": "billing", "priority": "medium"},),
         escalations=({"reason": reason, "urgency": "normal"},) if reason else (),

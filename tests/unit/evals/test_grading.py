@@ -26,7 +26,7 @@ def notice(
         channel,
         expect=PRICING,
         received=(Received(channel, body),),
-        answers=(row(body, role="system", channel=channel),),
+        answers=(row(body, role="system", channel=channel, parts=(body,)),),
         reason=reason,
     )
 
@@ -42,9 +42,13 @@ def test_a_good_hand_over_has_no_fault() -> None:
 
 WRONG = {
     "no answer": (talk(received=(), answers=()), "0 answers, 1 wanted"),
-    "two answers": (talk(answers=(row(), row("other", parts=0))), "2 answers, 1 wanted"),
+    "two answers": (talk(answers=(row(), row("other", parts=()))), "2 answers, 1 wanted"),
     "another channel": (talk(answers=(row(channel="whatsapp"),)), "answered on whatsapp"),
-    "a part is lost": (talk(answers=(row(parts=2),)), "1 parts were received, 2 were sent"),
+    "a part is lost": (talk(answers=(row(parts=(MAIL, MAIL)),)), "1 parts were received, 2 were sent"),
+    "another order": (
+        talk(WHATSAPP, received=chat(*PARTS), answers=(row(channel="whatsapp", parts=PARTS[::-1]),)),
+        "came in another order",
+    ),
     "a part comes twice": (talk(WHATSAPP, received=chat(PARTS[1], PARTS[1])), "the same text came twice"),
     "stray text": (talk(received=(*mail(), *chat("hi"))), "1 texts came on another channel"),
     "a fact is missing": (talk(expect=Expect(facts=(("Refunds", "Returns"),))), "the answer lacks Refunds | Returns"),
