@@ -19,7 +19,7 @@ from chassis.database import Pool, open_pool
 from cli.kb_measure import Figures, QuestionsError, measure, read_questions
 from devstack.environment import Environment
 from devstack.failure import StackError
-from services.agent.adapters.embedder_minilm import minilm
+from services.agent.adapters.embedder_glossed import bundled_embedder
 from services.agent.adapters.embedder_openai import OpenAiEmbedder
 from services.agent.adapters.knowledge_base import PostgresKnowledgeBase
 from services.agent.adapters.knowledge_folder import read_folder
@@ -143,7 +143,7 @@ def evaluate(folder: Path, questions: Path, split: str, *, as_json: bool) -> int
         documents, problems = read_folder(folder)
         asked = [q for q in read_questions(questions) if split in ("all", q.split)]
         sections = [section for found in documents.values() for section in found]
-        base = MemoryKnowledgeBase(sections, minilm())
+        base = MemoryKnowledgeBase(sections, bundled_embedder())
         whole = asyncio.run(measure(base, asked))
         languages = {
             language: asyncio.run(measure(base, [q for q in asked if q.language == language]))
@@ -168,7 +168,7 @@ def evaluate(folder: Path, questions: Path, split: str, *, as_json: bool) -> int
 def chosen_embedder(settings: dict[str, str]) -> Embedder:
     """Returns the embedder that the stack's agent uses."""
     if settings.get("FTE_EMBEDDER", "minilm") == "minilm":
-        return minilm()
+        return bundled_embedder()
     key = settings.get("FTE_OPENAI_API_KEY", "")
     if not key:
         raise StackError("FTE_EMBEDDER is openai and there is no key", "set FTE_OPENAI_API_KEY")

@@ -29,7 +29,7 @@ from services.agent.adapters.corrections import SendCorrections
 from services.agent.adapters.customer_client import ActorClient
 from services.agent.adapters.delivery_fences import FENCES, Fences, fence_ledger
 from services.agent.adapters.due_heads import PostgresDueHeads
-from services.agent.adapters.embedder_minilm import minilm
+from services.agent.adapters.embedder_glossed import bundled_embedder
 from services.agent.adapters.embedder_openai import OpenAiEmbedder
 from services.agent.adapters.grpc_service import AgentService
 from services.agent.adapters.head_store import PostgresHeads
@@ -200,7 +200,7 @@ def _times(settings: AgentSettings) -> TurnTimes:
 
 def _embedder(settings: AgentSettings, process: Process) -> Embedder:
     if settings.embedder == "minilm":
-        return minilm()
+        return bundled_embedder()
     key, url = settings.openai_api_key.get_secret_value(), settings.openai_base_url or None
     asked = OpenAiEmbedder(key, url)
     process.on_stop(asked.close)

@@ -78,7 +78,7 @@ class PostgresKnowledgeBase:
     ) -> list[Candidate]:
         await connection.execute(_NEAR_SETTINGS)
         records = await connection.fetch(
-            _CANDIDATES,
+            CANDIDATES_SQL,
             list(weights),
             list(weights.values()),
             _any_of(weights),
@@ -105,7 +105,7 @@ GROUP BY hit.lexeme
 """
 
 # The audience is written out, not a parameter: so the partial index of the vectors can be used.
-_CANDIDATES = """
+CANDIDATES_SQL = """
 WITH lexical AS (
     SELECT section_id, row_number() OVER (ORDER BY weight DESC, section_id) AS place
     FROM (

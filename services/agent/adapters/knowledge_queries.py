@@ -28,7 +28,9 @@ class QueryVectors:
         Raises:
             LookupUnavailable: if the model could not be asked.
         """
-        text = " ".join(question.split())[:_LONGEST_QUESTION]
+        # A lone surrogate is no text for a tokenizer nor for JSON.
+        whole = question.encode("utf-8", "ignore").decode()
+        text = " ".join(whole.split())[:_LONGEST_QUESTION]
         known = self._known.get(text)
         if known is None:
             known = (await self._embedder.embed([text]))[0]

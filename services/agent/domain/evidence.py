@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.agent.domain.chunks import Kind, cut
+from services.agent.domain.glossary import english
 from services.agent.domain.knowledge import Evidence, Section
 from services.agent.domain.terms import terms
 
@@ -76,7 +77,7 @@ class EvidenceModel:
 
 def question_terms(question: str) -> list[str]:
     """Lists the different terms of a question that are searched for."""
-    return list(dict.fromkeys(terms(question)))[:LONGEST_QUESTION_TERMS]
+    return list(dict.fromkeys(terms(english(question))))[:LONGEST_QUESTION_TERMS]
 
 
 def section_terms(section: Section) -> frozenset[str]:
@@ -189,7 +190,7 @@ def _bm25(
 def _words(section: Section) -> tuple[frozenset[str], tuple[str, ...], tuple[frozenset[str], ...]]:
     """Returns the terms of the title, those of the text in order, and those of each chunk."""
     return (
-        frozenset(terms(section.title)),
-        tuple(terms(section.content)),
-        tuple(frozenset(terms(chunk.text)) for chunk in cut(section)),
+        frozenset(terms(english(section.title))),
+        tuple(terms(english(section.content))),
+        tuple(frozenset(terms(english(chunk.text))) for chunk in cut(section)),
     )

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from services.agent.adapters.embedder_glossed import bundled_embedder
 from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.application.think import Thinker
 from services.agent.domain.formatting import DEFAULT_LIMITS, FormatContext, format_answer
@@ -13,7 +14,7 @@ from services.agent.domain.turn import Channel, EscalationReason, TurnAnswer
 from tests.fakes.agent import EmptyKnowledge, KnownHistory, MemoryKnowledge
 from tests.unit.agent.turns import form, text, turn
 
-KNOWLEDGE = MemoryKnowledge()
+KNOWLEDGE = MemoryKnowledge(embedder=bundled_embedder())
 
 
 async def answer(content: str, channel: Channel = Channel.WHATSAPP) -> TurnAnswer:
