@@ -4,11 +4,12 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import asyncpg
 import structlog
 from dapr.proto import appcallback_service_v1
 
 from chassis import logs
-from chassis.database import Pool, open_pool
+from chassis.database import AWAY, Pool, open_pool
 from chassis.events import EventReceiver
 from chassis.gathering import Gathering
 from chassis.ledger import Ledger, Receipt, Row
@@ -28,12 +29,16 @@ from services.agent.adapters.corrections import SendCorrections
 from services.agent.adapters.customer_client import ActorClient
 from services.agent.adapters.delivery_fences import FENCES, Fences, fence_ledger
 from services.agent.adapters.due_heads import PostgresDueHeads
+from services.agent.adapters.embedder_glossed import bundled_embedder
+from services.agent.adapters.embedder_openai import OpenAiEmbedder
 from services.agent.adapters.grpc_service import AgentService
 from services.agent.adapters.head_store import PostgresHeads
 from services.agent.adapters.history import TurnHistory
 from services.agent.adapters.inbound import InboundStore
 from services.agent.adapters.judge import load_judge
-from services.agent.adapters.knowledge_base import PostgresKnowledgeBase, sync
+from services.agent.adapters.knowledge_base import PostgresKnowledgeBase
+from services.agent.adapters.knowledge_queries import QueryVectors
+from services.agent.adapters.knowledge_sync import embed_missing, sync
 from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.adapters.language_model_openai import OpenAiModel
 from services.agent.adapters.model_prices import load_prices
@@ -53,6 +58,7 @@ from services.agent.application.customer import Desk
 from services.agent.application.heads import LedgerName
 from services.agent.application.metering import Metering
 from services.agent.application.ownership import Ownership
+from services.agent.application.ports import Embedder, LookupUnavailable
 from services.agent.application.prompting import load_prompts
 from services.agent.application.runner import Runner
 from services.agent.application.takeover import TakeOvers
@@ -63,6 +69,9 @@ from services.agent.domain.usage import Budgets, Limit
 from services.agent.settings import AgentSettings
 
 log = structlog.get_logger(__name__)
+
+_VECTORS_SECONDS = 60.0
+_NO_VECTORS: tuple[type[BaseException], ...] = (LookupUnavailable, asyncpg.PostgresError, *AWAY)
 
 
 async def main() -> int:
@@ -92,6 +101,7 @@ async def main() -> int:
 def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar) -> Process:
     """Wires everything by hand; nothing is started."""
     process = Process("agent", settings)
+    embedder = _embedder(settings, process)
     outbox = outbox_ledger(PostgresLedgerRows(pool, OUTBOX), sidecar)
     announcements = announcement_ledger(PostgresLedgerRows(pool, ANNOUNCEMENTS), sidecar)
     facts = fact_ledger(PostgresLedgerRows(pool, FACTS), sidecar)
@@ -129,7 +139,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
         f"{settings.instance}/{uuid4()}",
         PostgresDueHeads(pool, inbound),
         customers,
-        _thinker(settings, turn_pool, process, phrases),
+        _thinker(settings, turn_pool, process, phrases, embedder),
         settings.runner_capacity,
     )
 
@@ -172,6 +182,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     process.background("incoming", take_over)
     process.background("receipts", receipts.run)
     process.background("limits", limits.run)
+    process.background("vectors", lambda: _keep_vectors(pool, embedder))
     port, token = settings.dapr_grpc_port, settings.dapr_api_token.get_secret_value()
     process.background("actors", lambda: host_actors(port, token, desk, outcomes))
     process.background("runner", runner.run)
@@ -196,8 +207,35 @@ def _times(settings: AgentSettings) -> TurnTimes:
     )
 
 
+def _embedder(settings: AgentSettings, process: Process) -> Embedder:
+    if settings.embedder == "minilm":
+        return bundled_embedder()
+    key, url = settings.openai_api_key.get_secret_value(), settings.openai_base_url or None
+    asked = OpenAiEmbedder(key, url)
+    process.on_stop(asked.close)
+    return asked
+
+
+async def _keep_vectors(pool: Pool, embedder: Embedder) -> None:
+    """Makes the vectors that are lacking, beside the work: until they are there, searches go by words."""
+    while True:
+        try:
+            made = await embed_missing(pool, embedder)
+        except _NO_VECTORS as error:
+            log.warning("vectors are lacking", error=type(error).__name__)
+        else:
+            if made:
+                log.info("knowledge base embedded", chunks=made, model=embedder.model)
+        # A sync from the command line makes its own; this mends one that was stopped.
+        await asyncio.sleep(_VECTORS_SECONDS)
+
+
 def _thinker(
-    settings: AgentSettings, turn_pool: Pool, process: Process, phrases: PhraseBook
+    settings: AgentSettings,
+    turn_pool: Pool,
+    process: Process,
+    phrases: PhraseBook,
+    embedder: Embedder,
 ) -> Thinker:
     offline = OfflinePolicy()
     key = settings.openai_api_key.get_secret_value()
@@ -209,7 +247,7 @@ def _thinker(
     return Thinker(
         model=model or offline,
         fallback=offline if model else None,
-        knowledge=PostgresKnowledgeBase(turn_pool),
+        knowledge=PostgresKnowledgeBase(turn_pool, QueryVectors(embedder)),
         history=TurnHistory(turn_pool),
         judge=load_judge(settings.context_dir),
         phrases=phrases,

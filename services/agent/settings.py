@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from chassis.settings import ServiceSettings
 
@@ -51,6 +52,10 @@ class AgentSettings(ServiceSettings):
     day_dollars: float = Field(
         default=50.0, gt=0, description="money of all customers and one day: what a flood can cost"
     )
+    embedder: Literal["minilm", "openai"] = Field(
+        default="minilm",
+        description="what turns texts into vectors: the bundled model, or `text-embedding-3-small` at the model's endpoint",
+    )
     runner_capacity: int = Field(
         default=16, ge=1, le=256, description="turns that one process executes at once"
     )
@@ -74,6 +79,12 @@ class AgentSettings(ServiceSettings):
         description="longest wait of a takeover for sends under way; more than FTE_ATTEMPT_SECONDS, after which "
         "delivery lets none start",
     )
+
+    @model_validator(mode="after")
+    def _check_key(self) -> Self:
+        if self.embedder == "openai" and not self.openai_api_key.get_secret_value():
+            raise ValueError("FTE_EMBEDDER is `openai`, which needs FTE_OPENAI_API_KEY")
+        return self
 
     @property
     def quiet(self) -> timedelta:

@@ -1,13 +1,15 @@
 """The agent's ports in memory: the real documentation without a database, no history, scripted models."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
 from services.agent.adapters.judge import LocalJudge, load_judge
-from services.agent.adapters.knowledge_base import CUSTOMER, read_folder
+from services.agent.adapters.knowledge_folder import read_folder
+from services.agent.adapters.knowledge_memory import MemoryKnowledgeBase
 from services.agent.application.ports import (
+    Embedder,
     LookupUnavailable,
     ModelReply,
     ModelRequest,
@@ -15,8 +17,7 @@ from services.agent.application.ports import (
     ToolRequest,
 )
 from services.agent.domain.judgement import Judgement
-from services.agent.domain.knowledge import Evidence, Section, is_evidence, rank
-from services.agent.domain.terms import terms
+from services.agent.domain.knowledge import Evidence
 from services.agent.domain.turn import Channel, HistoryLine, InboundText, Turn
 from services.agent.domain.usage import DaySpent, Spent, Usage
 
@@ -29,23 +30,18 @@ def local_judge() -> LocalJudge:
     return load_judge(CONTEXT)
 
 
-class MemoryKnowledge:
-    """Ranks all customer sections of a folder with the same code as the Postgres adapter."""
+class MemoryKnowledge(MemoryKnowledgeBase):
+    """The documentation of a folder; without an embedder by words alone, so that no model is loaded."""
 
-    def __init__(self, folder: Path = CONTEXT) -> None:
+    def __init__(self, folder: Path = CONTEXT, embedder: Embedder | None = None) -> None:
         documents, problems = read_folder(folder)
         assert not problems
-        self.sections: list[Section] = [
-            s for found in documents.values() for s in found if s.audience == CUSTOMER
-        ]
+        super().__init__([s for found in documents.values() for s in found], embedder)
         self.queries: list[str] = []
-        self._terms = [set(terms(f"{s.title} {s.content}")) for s in self.sections]
 
-    async def search(self, query: str, limit: int) -> list[Evidence]:
+    async def search(self, query: str, limit: int, without: Collection[str] = ()) -> list[Evidence]:
         self.queries.append(query)
-        spread = {t: sum(t in words for words in self._terms) for t in terms(query)}
-        ranked = rank(query, self.sections, len(self.sections), spread)
-        return [evidence for evidence in ranked if is_evidence(evidence)][:limit]
+        return await super().search(query, limit, without)
 
 
 class EmptyKnowledge:

@@ -1,204 +1,180 @@
-"""The knowledge base in Postgres: synchronised from a folder of Markdown, searched by full text."""
+"""The knowledge base in Postgres: candidates by vectors and by full text, fused there, then judged by the evidence model."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 
 import asyncpg
+import structlog
+from pgvector import Vector
 
-from chassis.database import Connection, Pool
-from services.agent.application.ports import LookupUnavailable
-from services.agent.domain.knowledge import (
-    DocumentError,
-    Evidence,
-    Section,
-    is_evidence,
-    rank,
-    read_sections,
+from chassis.database import AWAY, Connection, Pool
+from services.agent.adapters.evidence_file import evidence_model
+from services.agent.adapters.knowledge_memory import (
+    CANDIDATES,
+    LEXICAL_SECTIONS,
+    NEAREST_CHUNKS,
 )
-from services.agent.domain.terms import searches
+from services.agent.adapters.knowledge_queries import QueryVectors
+from services.agent.application.ports import LookupUnavailable
+from services.agent.domain.chunks import Kind
+from services.agent.domain.evidence import (
+    FUSION,
+    Candidate,
+    Statistics,
+    answering,
+    judge,
+    question_terms,
+)
+from services.agent.domain.knowledge import Evidence, Section
 
-CUSTOMER = "customer"
-_CANDIDATES = 24
-_LONGEST_QUERY_TERMS = 24
-# One number for all who synchronise the same table at once.
-_LOCK = 4_711_019
+# Characters of a question that found nothing that are kept.
+LONGEST_GAP = 300
+_FAULTS: tuple[type[BaseException], ...] = (asyncpg.PostgresError, *AWAY)
 
-
-@dataclass(frozen=True, slots=True)
-class SyncReport:
-    """What a synchronisation changed, in sections; `problems` names files that were left as they are."""
-
-    documents: int
-    added: int
-    changed: int
-    deleted: int
-    unchanged: int
-    problems: tuple[str, ...] = ()
-
-    def counts(self) -> dict[str, int]:
-        """Returns the figures by name, as a log shows them."""
-        return {
-            "documents": self.documents,
-            "added": self.added,
-            "changed": self.changed,
-            "deleted": self.deleted,
-            "unchanged": self.unchanged,
-            "problems": len(self.problems),
-        }
-
-
-async def sync(pool: Pool, folder: Path) -> SyncReport:
-    """Makes the table equal to the Markdown beneath a folder, in one transaction; idempotent.
-
-    A file that cannot be read keeps the sections that it had and is named in the report.
-
-    Raises:
-        FileNotFoundError: if the folder does not exist: emptying the table would be no synchronisation.
-    """
-    documents, problems = await asyncio.to_thread(read_folder, folder)
-    async with pool.acquire() as connection, connection.transaction():
-        # Replicas start together; the later one finds nothing left to do.
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-        return await _write(connection, documents, problems)
-
-
-def read_folder(folder: Path) -> tuple[dict[str, list[Section]], dict[str, str]]:
-    """Reads `**/*.md` into sections by document; the second mapping tells what is wrong with the others.
-
-    Raises:
-        FileNotFoundError: if the folder does not exist.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"the context folder {folder} does not exist")
-    documents: dict[str, list[Section]] = {}
-    problems: dict[str, str] = {}
-    for path in sorted(folder.rglob("*.md")):
-        name = path.relative_to(folder).as_posix()
-        try:
-            documents[name] = read_sections(name, path.read_text(encoding="utf-8"))
-        except (DocumentError, UnicodeDecodeError) as error:
-            problems[name] = str(error)
-    return documents, problems
+log = structlog.get_logger(__name__)
 
 
 class PostgresKnowledgeBase:
-    """Searches the sections meant for customers."""
+    """Searches the sections meant for customers; without vectors of questions, or of sections, by words alone."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, questions: QueryVectors | None = None) -> None:
         self._pool = pool
+        self._questions = questions
+        self._model = evidence_model()
 
     async def search(self, query: str, limit: int) -> list[Evidence]:
-        """Returns the sections that are evidence for a question, best first.
-
-        Postgres finds the candidates; the same pure ranking that the tests use decides.
+        """Returns the sections that are evidence for a question, best first; a question without any is kept as a gap.
 
         Raises:
-            LookupUnavailable: if the statement failed.
+            LookupUnavailable: if a statement failed.
         """
-        wanted = dict(list(searches(query).items())[:_LONGEST_QUERY_TERMS])
+        wanted = question_terms(query)
         if not wanted:
             return []
-        expression = " or ".join(wanted.values())
+        vector = await self._vector(query)
         try:
-            async with self._pool.acquire() as connection:
-                records = await connection.fetch(_SEARCH, expression, CUSTOMER, _CANDIDATES)
-                total, spread = await _spread(connection, wanted)
-        except asyncpg.PostgresError as error:
+            async with self._pool.acquire() as connection, connection.transaction():
+                statistics = await _statistics(connection, wanted)
+                weights = statistics.weights(wanted)
+                candidates = await self._candidates(connection, weights, vector)
+                judged = judge(query, candidates, statistics, self._model)
+                found = answering(judged, candidates, self._model)[:limit]
+                if not found:
+                    await connection.execute(_NOTE_GAP, _gap(query))
+        except _FAULTS as error:
             raise LookupUnavailable(type(error).__name__) from error
-        ranked = rank(query, [_section(record) for record in records], total, spread)
-        return [evidence for evidence in ranked if is_evidence(evidence)][:limit]
+        return found
 
+    async def _vector(self, query: str) -> str | None:
+        if self._questions is None:
+            return None
+        try:
+            return Vector(await self._questions.of(query)).to_text()
+        except LookupUnavailable as error:
+            log.warning("questions have no vectors: searching by words", error=str(error))
+            return None
 
-_SEARCH = """
-SELECT section_id, document, title, content, category, audience, position, content_hash, version
-FROM agent.knowledge_base, websearch_to_tsquery('english', $1) AS wanted
-WHERE audience = $2 AND search @@ wanted
-ORDER BY ts_rank_cd(search, wanted, 1) DESC, section_id
-LIMIT $3
-"""
-
-_EXISTING = "SELECT section_id, document, content_hash, category, audience, position FROM agent.knowledge_base"
-
-_UPSERT = """
-INSERT INTO agent.knowledge_base
-    (section_id, document, title, content, category, audience, position, content_hash)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (section_id) DO UPDATE SET
-    document = EXCLUDED.document, title = EXCLUDED.title, content = EXCLUDED.content,
-    category = EXCLUDED.category, audience = EXCLUDED.audience, position = EXCLUDED.position,
-    content_hash = EXCLUDED.content_hash,
-    version = knowledge_base.version + (knowledge_base.content_hash <> EXCLUDED.content_hash)::integer,
-    embedding = CASE WHEN knowledge_base.content_hash = EXCLUDED.content_hash THEN knowledge_base.embedding END,
-    update_time = now()
-"""
-
-_SPREAD = """
-SELECT wanted.term,
-       (SELECT count(*) FROM agent.knowledge_base
-        WHERE audience = $3 AND search @@ websearch_to_tsquery('english', wanted.expression)) AS sections
-FROM unnest($1::text[], $2::text[]) AS wanted (term, expression)
-"""
-
-
-async def _spread(connection: Connection, wanted: Mapping[str, str]) -> tuple[int, dict[str, int]]:
-    total = await connection.fetchval(
-        "SELECT count(*) FROM agent.knowledge_base WHERE audience = $1", CUSTOMER
-    )
-    records = await connection.fetch(_SPREAD, list(wanted), list(wanted.values()), CUSTOMER)
-    return int(total), {record["term"]: record["sections"] for record in records}
-
-
-async def _write(
-    connection: Connection, documents: Mapping[str, Sequence[Section]], problems: Mapping[str, str]
-) -> SyncReport:
-    existing = {record["section_id"]: record for record in await connection.fetch(_EXISTING)}
-    sections = {s.section_id: s for found in documents.values() for s in found}
-    fresh = [s for s in sections.values() if s.section_id not in existing]
-    changed = [
-        s
-        for s in sections.values()
-        if s.section_id in existing and _differs(s, existing[s.section_id])
-    ]
-    gone = [
-        section_id
-        for section_id, record in existing.items()
-        if section_id not in sections and record["document"] not in problems
-    ]
-    await connection.executemany(_UPSERT, [_row(s) for s in (*fresh, *changed)])
-    if gone:
-        await connection.execute(
-            "DELETE FROM agent.knowledge_base WHERE section_id = ANY ($1)", gone
+    async def _candidates(
+        self, connection: Connection, weights: Mapping[str, float], vector: str | None
+    ) -> list[Candidate]:
+        await connection.execute(_NEAR_SETTINGS)
+        records = await connection.fetch(
+            CANDIDATES_SQL,
+            list(weights),
+            list(weights.values()),
+            _any_of(weights),
+            vector,
+            self._questions.model if self._questions else "",
+            NEAREST_CHUNKS,
+            LEXICAL_SECTIONS,
+            CANDIDATES,
+            FUSION,
         )
-    return SyncReport(
-        documents=len(documents),
-        added=len(fresh),
-        changed=len(changed),
-        deleted=len(gone),
-        unchanged=len(sections) - len(fresh) - len(changed),
-        problems=tuple(f"{name}: {problem}" for name, problem in problems.items()),
+        return [Candidate(_section(record), _cosines(record)) for record in records]
+
+
+# More chunks are asked for than the index visits by default, and those of another model do not count.
+_NEAR_SETTINGS = """
+SELECT set_config('hnsw.ef_search', '200', true), set_config('hnsw.iterative_scan', 'strict_order', true)
+"""
+
+_STATISTICS = """
+SELECT hit.lexeme AS term, count(*) AS sections
+FROM agent.knowledge_base, unnest(words) AS hit
+WHERE audience = 'customer' AND words @@ $2::text::tsquery AND hit.lexeme = ANY ($1)
+GROUP BY hit.lexeme
+"""
+
+# The audience is written out, not a parameter: so the partial index of the vectors can be used.
+CANDIDATES_SQL = """
+WITH lexical AS (
+    SELECT section_id, row_number() OVER (ORDER BY weight DESC, section_id) AS place
+    FROM (
+        SELECT section_id, sum(asked.weight) AS weight
+        FROM agent.knowledge_base, unnest(words) AS hit,
+             unnest($1::text[], $2::float8[]) AS asked (term, weight)
+        WHERE audience = 'customer' AND words @@ $3::text::tsquery AND hit.lexeme = asked.term
+        GROUP BY section_id ORDER BY weight DESC, section_id LIMIT $7
+    ) AS held
+), near AS (
+    SELECT section_id, row_number() OVER (ORDER BY min(distance), section_id) AS place
+    FROM (
+        SELECT section_id, embedding OPERATOR(public.<=>) $4::text::public.vector AS distance
+        FROM agent.knowledge_chunks
+        WHERE audience = 'customer' AND model = $5 AND $4::text IS NOT NULL
+        ORDER BY embedding OPERATOR(public.<=>) $4::text::public.vector LIMIT $6
+    ) AS nearest
+    GROUP BY section_id
+), fused AS (
+    SELECT section_id, sum(1.0 / ($9::float8 + place)) AS score
+    FROM (SELECT * FROM lexical UNION ALL SELECT * FROM near) AS ranked
+    GROUP BY section_id ORDER BY score DESC, section_id LIMIT $8
+)
+SELECT base.section_id, document, title, base.content, category, base.audience, position, content_hash, version,
+       best.title_cosine, best.statement_cosine, best.passage_cosine, best.whole
+FROM fused JOIN agent.knowledge_base AS base USING (section_id), LATERAL (
+    SELECT bool_and(coalesce(model = $5, false)) AS whole,
+           max(1 - (embedding OPERATOR(public.<=>) $4::text::public.vector)) FILTER (WHERE kind = 'title') AS title_cosine,
+           max(1 - (embedding OPERATOR(public.<=>) $4::text::public.vector)) FILTER (WHERE kind = 'statement')
+               AS statement_cosine,
+           max(1 - (embedding OPERATOR(public.<=>) $4::text::public.vector)) FILTER (WHERE kind = 'passage')
+               AS passage_cosine
+    FROM agent.knowledge_chunks AS chunk
+    WHERE chunk.audience = 'customer' AND chunk.section_id = base.section_id
+) AS best
+WHERE base.audience = 'customer'
+ORDER BY fused.score DESC, base.section_id
+"""
+
+_NOTE_GAP = """
+INSERT INTO agent.knowledge_gaps (question) VALUES ($1)
+ON CONFLICT (question) DO UPDATE SET count = knowledge_gaps.count + 1, last_time = now()
+"""
+
+
+async def _statistics(connection: Connection, wanted: list[str]) -> Statistics:
+    total = await connection.fetchval(
+        "SELECT count(*) FROM agent.knowledge_base WHERE audience = 'customer'"
     )
+    records = await connection.fetch(_STATISTICS, wanted, _any_of(wanted))
+    return Statistics(int(total), {record["term"]: record["sections"] for record in records})
 
 
-def _differs(section: Section, record: asyncpg.Record) -> bool:
-    return any(
-        getattr(section, name) != record[name]
-        for name in ("content_hash", "category", "audience", "position")
-    )
+def _any_of(wanted: Mapping[str, float] | list[str]) -> str:
+    # Terms are letters and digits only; quoted they are lexemes as they stand.
+    return " | ".join(f"'{term}'" for term in wanted)
 
 
-def _row(section: Section) -> tuple[object, ...]:
-    return (
-        section.section_id,
-        section.document,
-        section.title,
-        section.content,
-        section.category,
-        section.audience,
-        section.position,
-        section.content_hash,
-    )
+def _gap(query: str) -> str:
+    visible = "".join(c if c.isprintable() else " " for c in query)
+    return " ".join(visible.casefold().split())[:LONGEST_GAP]
+
+
+def _cosines(record: asyncpg.Record) -> dict[Kind, float] | None:
+    title = record["title_cosine"]
+    if not record["whole"] or title is None:
+        return None
+    found = {kind: record[f"{kind}_cosine"] for kind in Kind}
+    return {kind: title if cosine is None else cosine for kind, cosine in found.items()}
 
 
 def _section(record: asyncpg.Record) -> Section:

@@ -1,20 +1,15 @@
-"""The company's documentation as sections, and how well a section answers a question."""
+"""The company's documentation as sections, which are what an answer cites."""
 
 import hashlib
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from services.agent.domain.terms import terms
-
-# Below this share of the question's weight, a section is no evidence.
-EVIDENCE_FLOOR = 0.5
+CUSTOMER = "customer"
+INTERNAL = "internal"
 
 _HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*\s*$")
 _FENCE = re.compile(r"^\s*(```|~~~)")
-_BODY_WEIGHT = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +32,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A section found for a question, with how much of the question it covers, in [0, 1]."""
+    """A section found for a question, with the estimated probability that it answers it."""
 
     section: Section
     score: float
@@ -53,13 +48,14 @@ def read_sections(document: str, text: str) -> list[Section]:
     Sub-headings make sections of their own whose title names their parents below the document's title.
 
     Raises:
-        DocumentError: if the front matter is not closed or a line of it is no `name: value`.
+        DocumentError: if the front matter is not closed, a line of it is no `name: value`, the audience is unknown, or a
+            code block is not closed.
     """
-    properties, lines = _front_matter(text)
+    properties, lines, first = _front_matter(text)
     sections: list[Section] = []
     path: list[tuple[int, str]] = []
     body: list[str] = []
-    fence = ""
+    fence, fence_line = "", 0
 
     def close() -> None:
         content = "\n".join(body).strip()
@@ -76,15 +72,16 @@ def read_sections(document: str, text: str) -> list[Section]:
                 title=title,
                 content=content,
                 category=properties.get("category", ""),
-                audience=properties.get("audience", "customer"),
+                audience=properties.get("audience", CUSTOMER),
                 position=len(sections),
                 content_hash=hashlib.sha256(f"{title}\n{content}".encode()).hexdigest(),
             )
         )
 
-    for line in lines:
+    for number, line in enumerate(lines, start=first):
         mark = _FENCE.match(line)
         if mark:
+            fence_line = fence_line if fence else number
             fence = "" if fence == mark[1] else fence or mark[1]
         heading = None if fence or mark else _HEADING.match(line)
         if heading is None:
@@ -94,62 +91,30 @@ def read_sections(document: str, text: str) -> list[Section]:
         level = len(heading[1])
         path = [entry for entry in path if entry[0] < level]
         path.append((level, heading[2]))
+    if fence:
+        raise DocumentError(f"line {fence_line}: the code block is not closed with `{fence}`")
     close()
     return sections
 
 
-def rank(
-    query: str, sections: Sequence[Section], total: int, spread: Mapping[str, int]
-) -> list[Evidence]:
-    """Orders sections by the weighted share of the question's terms that they hold, best first.
-
-    Rare terms weigh more: `spread` says in how many of `total` sections a term occurs. A term that occurs
-    nowhere counts against every section, because the question is then about something else.
-    """
-    wanted = list(dict.fromkeys(terms(query)))
-    weights = {term: math.log((total + 1) / (spread.get(term, 0) + 0.5)) + 0.1 for term in wanted}
-    whole = sum(weights.values())
-    if not whole:
-        return []
-    found: list[tuple[float, float, int, Evidence]] = []
-    for section in sections:
-        title, body = _section_terms(section)
-        covered = sum(
-            weight * (1.0 if term in title else _BODY_WEIGHT if term in body else 0.0)
-            for term, weight in weights.items()
-        )
-        # Among equals, the section whose title says least beside the question comes first.
-        extra = sum(1 for term in title if term not in weights)
-        density = sum(body.count(term) for term in weights) / (len(body) + 20)
-        score = min(covered / whole, 1.0)
-        found.append((score, density, -extra, Evidence(section, round(score, 4))))
-    found.sort(key=lambda row: (-round(row[0], 2), -(row[2] * 0.02 + row[1])))
-    return [evidence for *_, evidence in found]
-
-
-@lru_cache(maxsize=2048)
-def _section_terms(section: Section) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return tuple(terms(section.title)), tuple(terms(section.content))
-
-
-def is_evidence(found: Evidence) -> bool:
-    """Tells whether a section covers enough of the question to answer from it."""
-    return found.score >= EVIDENCE_FLOOR
-
-
-def _front_matter(text: str) -> tuple[dict[str, str], list[str]]:
+def _front_matter(text: str) -> tuple[dict[str, str], list[str], int]:
+    """Returns the properties, the lines beneath them, and the number of the first of these."""
     lines = text.replace("\r\n", "\n").lstrip("\ufeff").split("\n")
     if lines[0].strip() != "---":
-        return {}, lines
+        return {}, lines, 1
     properties: dict[str, str] = {}
     for number, line in enumerate(lines[1:], start=2):
         if line.strip() == "---":
-            return properties, lines[number:]
+            return properties, lines[number:], number + 1
         name, colon, value = line.partition(":")
         if line.strip() and not colon:
             raise DocumentError(f"line {number}: front matter wants `name: value`")
+        name, value = name.strip().lower(), value.strip().strip("\"'")
+        if name == "audience" and value not in (CUSTOMER, INTERNAL):
+            # A misspelt `internal` must not become a document that nobody finds, nor one that everybody does.
+            raise DocumentError(f"line {number}: audience is `{CUSTOMER}` or `{INTERNAL}`")
         if colon:
-            properties[name.strip().lower()] = value.strip().strip("\"'")
+            properties[name] = value
     raise DocumentError("line 1: front matter is not closed with `---`")
 
 

@@ -40,16 +40,6 @@ _SPELLINGS = (
     (re.compile(r"\bsynchroni[sz]\w*\b|\bsync\w*\b"), "sync"),
     (re.compile(r"\badministrators?\b|\badmins?\b"), "admin"),
 )
-# What stands in a document for the spellings that are no words.
-_PHRASES = {
-    "signin": ['"sign in"', '"signed in"', '"log in"', "login"],
-    "twofactor": ['"two factor"', "2fa", "mfa"],
-    "singlesignon": ['"single sign on"', "sso"],
-    "email": ["email", '"e-mail"', "mail"],
-    "timezone": ["timezone", '"time zone"'],
-    "sync": ["sync", "synchronise", "synchronize"],
-    "admin": ["admin", "administrator"],
-}
 # Words that customers use for what documentation calls otherwise.
 _SAME = {
     "download": "export",
@@ -99,21 +89,6 @@ def terms(text: str) -> list[str]:
         folded = pattern.sub(spelling, folded)
     words = (_SAME.get(word, word) for word in _WORD.findall(folded))
     return [_stem(word) for word in words if word not in _STOP_WORDS and len(word) > 1]
-
-
-def searches(text: str) -> dict[str, str]:
-    """Maps each meaningful term of a question to a web-search expression that matches all its spellings."""
-    folded = fold(text)
-    for pattern, spelling in _SPELLINGS:
-        folded = pattern.sub(spelling, folded)
-    forms: dict[str, list[str]] = {}
-    for word in _WORD.findall(folded):
-        for term in terms(word):
-            known = [other for other, same in _SAME.items() if _stem(same) == term]
-            forms.setdefault(term, []).extend(
-                _PHRASES.get(word, [word, *known, _SAME.get(word, word)])
-            )
-    return {term: " or ".join(dict.fromkeys(words)) for term, words in forms.items()}
 
 
 def _stem(word: str) -> str:

@@ -123,9 +123,9 @@ def test_the_link_to_the_status_page_is_sent_but_kept_in_no_conversation() -> No
 
 def test_a_web_answer_is_kept_as_the_page_shows_it() -> None:
     staged = answer(response="Open **Settings**.")
-    page = decide_answer(State(), turn(form("How?")), staged, LIMITS, clock())
+    page = decide_answer(State(), turn(form("How?")), staged, LIMITS, ENGLISH, clock())
     assert of_type(page, ResponseGiven).content == "Open Settings."
-    mail = decide_answer(State(), turn(), staged, LIMITS, clock())
+    mail = decide_answer(State(), turn(), staged, LIMITS, ENGLISH, clock())
     assert of_type(mail, ResponseGiven).content == "Open **Settings**."
 
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from services.agent.adapters.embedder_glossed import bundled_embedder
 from services.agent.adapters.language_model_offline import SEARCHED_QUESTIONS, OfflinePolicy
 from services.agent.application.think import Thinker
 from services.agent.domain.formatting import DEFAULT_LIMITS, FormatContext, format_answer
@@ -13,7 +14,7 @@ from tests.fakes.agent import EmptyKnowledge, KnownHistory, MemoryKnowledge, loc
 from tests.fakes.phrases import BOOK, ENGLISH
 from tests.unit.agent.turns import form, text, turn
 
-KNOWLEDGE = MemoryKnowledge()
+KNOWLEDGE = MemoryKnowledge(embedder=bundled_embedder())
 
 
 async def answer(content: str, channel: Channel = Channel.WHATSAPP) -> TurnAnswer:

@@ -1,0 +1,196 @@
+"""Whether a section answers a question: a logistic model over a few measures of nearness, and its measured floor.
+
+The measures know no company and no scale of a collection: shares of the question's weight, cosines, and distances of
+these from the other candidates'.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.agent.domain.chunks import Kind, cut
+from services.agent.domain.glossary import english
+from services.agent.domain.knowledge import Evidence, Section
+from services.agent.domain.terms import terms
+
+# Where reciprocal rank fusion takes the edge off the first places (Cormack, Clarke, Büttcher 2009).
+FUSION = 60
+# Words beyond these say nothing new, and each costs a look into the index.
+LONGEST_QUESTION_TERMS = 32
+# BM25's usual saturation and length weight (Robertson, Zaragoza 2009).
+_SATURATION, _LENGTH = 1.2, 0.75
+
+Measures: TypeAlias = NDArray[np.float64]  # one row a candidate, one column a feature
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A section that may answer, with the cosine of its nearest chunk of each kind; none while it has no vectors."""
+
+    section: Section
+    cosines: Mapping[Kind, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How many sections there are, and in how many of them each of the question's terms stands."""
+
+    total: int
+    spread: Mapping[str, int]
+
+    def weights(self, wanted: Sequence[str]) -> dict[str, float]:
+        """Weighs terms by their rarity; one that stands nowhere weighs most."""
+        return {
+            term: math.log((self.total + 1) / (self.spread.get(term, 0) + 0.5)) + 0.1
+            for term in wanted
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LogisticModel:
+    """Weights by name of feature, and the probability from which on a question counts as answered."""
+
+    weights: Mapping[str, float]
+    intercept: float
+    floor: float
+
+    def probabilities(self, measured: Mapping[str, Measures]) -> Measures:
+        """Returns one probability a candidate."""
+        total = self.intercept + sum(
+            (weight * measured[name] for name, weight in self.weights.items()), start=np.float64(0)
+        )
+        return np.asarray(1.0 / (1.0 + np.exp(-total)))
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceModel:
+    """The two models: with vectors, and by words alone while vectors are lacking."""
+
+    hybrid: LogisticModel
+    lexical: LogisticModel
+
+
+def question_terms(question: str) -> list[str]:
+    """Lists the different terms of a question that are searched for."""
+    return list(dict.fromkeys(terms(english(question))))[:LONGEST_QUESTION_TERMS]
+
+
+def section_terms(section: Section) -> frozenset[str]:
+    """Returns the terms by which full text finds a section."""
+    title, body, _ = _words(section)
+    return title | frozenset(body)
+
+
+def fuse(orders: Sequence[Sequence[str]], most: int) -> list[str]:
+    """Joins rankings of section ids into one by reciprocal ranks; ties go by id."""
+    scores: dict[str, float] = {}
+    for order in orders:
+        for place, section_id in enumerate(order, start=1):
+            scores[section_id] = scores.get(section_id, 0.0) + 1.0 / (FUSION + place)
+    return sorted(scores, key=lambda section_id: (-scores[section_id], section_id))[:most]
+
+
+def judge(
+    question: str, candidates: Sequence[Candidate], statistics: Statistics, model: EvidenceModel
+) -> list[Evidence]:
+    """Orders candidates by the probability that they answer, best first.
+
+    With one candidate that has no vectors all are judged by words: two kinds of measure do not compare.
+    """
+    if not candidates:
+        return []
+    chosen = model.hybrid if all(c.cosines is not None for c in candidates) else model.lexical
+    found = chosen.probabilities(measure(question, candidates, statistics))
+    order = sorted(
+        range(len(candidates)), key=lambda p: (-found[p], candidates[p].section.section_id)
+    )
+    return [Evidence(candidates[p].section, round(float(found[p]), 4)) for p in order]
+
+
+def answering(
+    judged: Sequence[Evidence], candidates: Sequence[Candidate], model: EvidenceModel
+) -> list[Evidence]:
+    """Returns all that was judged if the best reaches the floor, and else nothing.
+
+    The floor decides on the question. Once it counts as answered, the next best sections stay with the best: where two
+    are near, the one that answers is among them more often than it is the first.
+    """
+    chosen = model.hybrid if all(c.cosines is not None for c in candidates) else model.lexical
+    return list(judged) if judged and judged[0].score >= chosen.floor else []
+
+
+def measure(
+    question: str, candidates: Sequence[Candidate], statistics: Statistics
+) -> dict[str, Measures]:
+    """Measures each candidate; the features of vectors are there when all candidates have vectors.
+
+    - `covered`, `title_covered`, `statement_covered`: the share of the question's weight that stands in the section, in its
+      title, and in the one chunk that has most of it.
+    - `title_agreement`: the same for the title, with the title's other words counted against it.
+    - `bm25`: as usual, divided by the question's weight; the mean length is that of the candidates.
+    - `cosine`, `title_cosine`, `statement_cosine`, `passage_cosine`: of the nearest chunk, of any kind and of each.
+    - `*_lead`: how far a candidate is before the best other one, or behind it.
+    """
+    weights = statistics.weights(question_terms(question))
+    whole = sum(weights.values()) or 1.0
+    words = [_words(c.section) for c in candidates]
+    mean = float(np.mean([len(body) for _, body, _ in words])) or 1.0
+
+    def share(held: frozenset[str]) -> float:
+        return sum(weight for term, weight in weights.items() if term in held) / whole
+
+    measured = {
+        "covered": np.array([share(title | frozenset(body)) for title, body, _ in words]),
+        "title_covered": np.array([share(title) for title, _, _ in words]),
+        "statement_covered": np.array([max(map(share, chunks)) for _, _, chunks in words]),
+        "title_agreement": np.array(
+            [
+                share(title) / (1.0 + 0.5 * sum(t not in weights for t in title) / whole)
+                for title, _, _ in words
+            ]
+        ),
+        "bm25": np.array([_bm25(weights, t, b, mean) / whole for t, b, _ in words]),
+    }
+    measured["bm25_lead"] = _lead(measured["bm25"])
+    if all(c.cosines is not None for c in candidates):
+        for kind in Kind:
+            measured[f"{kind}_cosine"] = np.array([(c.cosines or {})[kind] for c in candidates])
+        measured["cosine"] = np.max([measured[f"{kind}_cosine"] for kind in Kind], axis=0)
+        measured["cosine_lead"] = _lead(measured["cosine"])
+    return measured
+
+
+def _lead(values: Measures) -> Measures:
+    if len(values) == 1:
+        return values
+    second, first = np.partition(values, -2)[-2:]
+    lead: Measures = np.where(values == first, first - second, values - first)
+    return lead
+
+
+def _bm25(
+    weights: Mapping[str, float], title: frozenset[str], body: Sequence[str], mean: float
+) -> float:
+    pull = _SATURATION * (1 - _LENGTH + _LENGTH * len(body) / mean)
+    # A word of the title counts as often as two of the text.
+    counts = {term: body.count(term) + 2 * (term in title) for term in weights}
+    return sum(
+        weight * counts[term] * (_SATURATION + 1) / (counts[term] + pull)
+        for term, weight in weights.items()
+        if counts[term]
+    )
+
+
+@lru_cache(maxsize=4096)
+def _words(section: Section) -> tuple[frozenset[str], tuple[str, ...], tuple[frozenset[str], ...]]:
+    """Returns the terms of the title, those of the text in order, and those of each chunk."""
+    return (
+        frozenset(terms(english(section.title))),
+        tuple(terms(english(section.content))),
+        tuple(frozenset(terms(english(chunk.text))) for chunk in cut(section)),
+    )
