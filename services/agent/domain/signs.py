@@ -133,8 +133,8 @@ def _compile(rules: LanguageRules) -> _Compiled:
         declined_before=re.compile(rf"(?<!\w)(?:{'|'.join(rules.declined_before)})\s*$"),
         declined_after=re.compile(rf"\s*(?:{'|'.join(rules.declined_after)})(?!\w)"),
         workspace=_words(rules.workspace),
-        sure=tuple((reason, _words(signs.sure)) for reason, signs in reasons if signs.sure),
-        likely=tuple((reason, _words(signs.likely)) for reason, signs in reasons if signs.likely),
+        sure=tuple((reason, _signs(signs.sure)) for reason, signs in reasons if signs.sure),
+        likely=tuple((reason, _signs(signs.likely)) for reason, signs in reasons if signs.likely),
     )
 
 
@@ -143,6 +143,11 @@ def _keyword() -> re.Pattern[str]:
     keywords = "|".join(source for rules in ALL for source in rules.keywords)
     polite = "|".join(source for rules in ALL for source in rules.polite)
     return re.compile(rf"(?:(?:{polite}) ){{0,4}}(?:{keywords})(?: (?:{polite}|{keywords})){{0,4}}")
+
+
+def _signs(sources: Sequence[str]) -> re.Pattern[str]:
+    # Without the look ahead, a line of brackets would try every expression at every place.
+    return re.compile(rf"(?<!\w)(?=\w)(?:{'|'.join(sources)})(?!\w)")
 
 
 def _words(sources: Sequence[str]) -> re.Pattern[str]:
