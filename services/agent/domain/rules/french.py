@@ -59,6 +59,9 @@ RULES = LanguageRules(
     ),
     legal=Signs(
         sure=(
+            r"(?:fuite|violation) de donnees",
+            r"(?:ira|irons|vais|allons|irai) (?:aller )?(?:au tribunal|en justice|a la police|devant|chez (?:notre|mon) avocat)",
+            r"protection juridique|notre juriste|nos juristes|nos avocats",
             r"un juge (?:tranchera|decidera)|(?:nos|mes) conseils? (?:prepar|vous|vont|engag|saisi)\w*",
             r"action (?:en (?:responsabilite|justice)|contre vous)|a votre encontre",
             r"saisi[re]? (?:la|le|les) (?:tribunal|justice|cnil|juge|autorite|commission|prud)\w*",

@@ -68,6 +68,9 @@ RULES = LanguageRules(
     ),
     legal=Signs(
         sure=(
+            r"(?:datenleck|datenpanne)",
+            r"(?:gehen|gehe|ziehen|ziehe|bringen) (?:\w+ ){0,4}(?:vor gericht|zur polizei|zum anwalt|vors gericht)",
+            r"(?:wir|ich) (?:klagen|klage|verklage\w*)|unser(?:e)? (?:jurist\w*|rechtsvertret\w*|anwalt\w*)",
             r"(?:klart|entscheidet|regelt) (?:dann |eben )?(?:ein|der|das) (?:richter|gericht)",
             r"richter\b(?! (?:tabelle|spalte))|haften|haftet dafur|hafte\b|rechtlich (?:vorgehen|prufen|belangen)",
             r"belangen|juristisch|zur anzeige|anwaltsschreiben|post vom anwalt",

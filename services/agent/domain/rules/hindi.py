@@ -64,6 +64,8 @@ RULES = LanguageRules(
     ),
     legal=Signs(
         sure=(
+            r"(?:legal|kanooni) (?:notice|kaarwahi|karyavahi|team aapko)|data (?:leak|breach|chori)",
+            r"(?:police|thane|court|adalat|consumer forum) (?:ja|jaa|jau|jaen|jayen|le ja|mein ja|me ja)\w*",
             r"(?:vakil|wakil|vakeel|wakeel|vakeelon|mera advocate|hamara advocate|mere lawyer|hamare lawyer|corporate counsel)\w*",
             r"(?:advocate|lawyer|counsel) (?:se|ne|ko|ka|ke|hamare|notice|bhej\w*|karenge)",
             r"(?:legal|kanooni|kanuni|qanooni) (?:action|notice|karya?va+h?i|karwai|kaaryvahi|karyawahi|step|steps|case|karwayi|head|rasta|kadam|proceedings?|team (?:se|aapse|tumse|contact|notice|dekh)|madad|salah)\w*",

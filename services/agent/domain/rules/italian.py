@@ -49,6 +49,8 @@ RULES = LanguageRules(
     ),
     legal=Signs(
         sure=(
+            r"(?:andr\w+|andiamo|vado|rivolg\w+|ricorr\w+) (?:\w+ ){0,2}(?:per vie|in tribunale|dal giudice|dai carabinieri|al garante|alla polizia|dalle autorita|alle autorita)",
+            r"adiremo|ci tuteleremo|fuga di dati|violazione dei dati",
             r"(?:lo )?decidera (?:un|il) (?:giudice|tribunale)|notizie dal (?:mio|nostro) avvocato",
             r"(?:mio|nostro|un|il|al|suo|dal|dall'|col|con il|miei|nostri|i|dell'|l'|all') ?(?:\w+ )?(?:avvocat[oi]|legal[ei]|ufficio legale|studio legale)(?= (?:vi|si|ha|hanno|e|scriv|provveder|sara|invier|contatt|dic|sostien|di fiducia|che|per|in|proceder)|[.,!?;]|$| \w+)",
             r"vie legali|avvocat[oi]|per avvocati",

@@ -52,6 +52,9 @@ RULES = LanguageRules(
     ),
     legal=Signs(
         sure=(
+            r"(?:tomar|tomaremos|tomarei) (?:as )?(?:medidas|providencias)|(?:vazamento|fuga) de dados",
+            r"departamento juridico",
+            r"(?:vou|vamos|irei|iremos) (?:a|ao|na|pra|para a?) ?(?:justica|policia|procon|tribunal|delegacia|anpd)",
             r"um juiz (?:vai|ira|decidira)|noticias d[oe] (?:meu|nosso) advogado",
             r"(?:meu|minha|nosso|nossa|um|uma|o|a|ao|com|os|seu|noss[oa]s) (?:\w+ )?(?:advogad[oa]s?|assessoria juridica|departamento juridico|juridico|corpo juridico)(?! (?:interno|pode|veja|tem acesso))",
             r"advogados?",

@@ -52,6 +52,9 @@ RULES = LanguageRules(
     ),
     legal=Signs(
         sure=(
+            r"(?:voy|vamos|ire|iremos) (?:a |hasta )?(?:\w+ )?(?:juicio|tribunales|justicia|la policia|consumo|facua|profeco)",
+            r"asesoria juridica|gabinete juridico|servicios juridicos|por la via|tomar\w* (?:medidas|acciones)",
+            r"(?:brecha|fuga|filtracion) de datos|sin (?:nuestra|mi) autorizacion (?:y|es)",
             r"(?:lo )?(?:resolvera|decidira|dira) un juez|noticias de (?:mi|nuestro) abogado",
             r"(?:mi|nuestr[oa]|un|una|el|la|al|su|con|los|mis|nuestr[oa]s) (?:\w+ )?(?:abogad[oa]s?|letrad[oa]s?|asesoria (?:juridica|legal)|departamento (?:juridico|legal)|equipo (?:juridico|legal)|procurador)",
             r"abogados?",
