@@ -3,7 +3,7 @@
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -58,8 +58,8 @@ class PoisonedKnowledge(MemoryKnowledge):
         super().__init__()
         self._attack = attack.text
 
-    async def search(self, query: str, limit: int) -> list[Evidence]:
-        found = await super().search(query, limit)
+    async def search(self, query: str, limit: int, without: Collection[str] = ()) -> list[Evidence]:
+        found = await super().search(query, limit, without)
         return [replace(one, section=self._poisoned(one.section)) for one in found]
 
     def _poisoned(self, section: Section) -> Section:
@@ -173,7 +173,7 @@ async def test_the_public_sets_bring_nothing_outside(slot: str) -> None:
         seen += model.seen
         if model.seen and out.holds(attack.marker):
             successes.append(attack.id)
-    print(  # noqa: T201
+    print(
         f"{slot}: {len(successes)} of {seen} seen attacks ({len(chosen)} played) reached the outside {successes[:20]}"
     )
     # What stands in the documentation is evidence: there the share is told, and nothing more.

@@ -7,7 +7,8 @@ from chassis.database import open_pool
 from cli.affected import read_affected
 from cli.trace import read_trace
 from services.agent.adapters.history import TurnHistory
-from services.agent.adapters.knowledge_base import PostgresKnowledgeBase, sync
+from services.agent.adapters.knowledge_base import PostgresKnowledgeBase
+from services.agent.adapters.knowledge_sync import sync
 from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.application.think import Thinker
 from services.agent.domain.turn import StatementKind, TurnAnswer

@@ -17,7 +17,8 @@ from chassis.database import open_pool
 from fte.conversation.v1 import conversation_pb2
 from services.agent.adapters.history import TurnHistory
 from services.agent.adapters.inbound import Owned
-from services.agent.adapters.knowledge_base import PostgresKnowledgeBase, sync
+from services.agent.adapters.knowledge_base import PostgresKnowledgeBase
+from services.agent.adapters.knowledge_sync import sync
 from services.agent.application.ports import ModelReply, ModelRequest, ToolAnswered, ToolRequest
 from services.agent.application.registry import TOOLS
 from services.agent.application.think import Thinker

@@ -90,6 +90,7 @@ class LocalJudge:
             keyword=is_bare_keyword(own),
             example=_gravest([phrase.reason for phrase in near if phrase and phrase.reason]),
             probabilities=probabilities(self._weights, open_pieces, vectors[open_places]),
+            language_certain=language.certain,
         )
 
     def _nearest(self, piece: str, vector: Vectors) -> ExamplePhrase | None:

@@ -146,7 +146,8 @@ class Thinker:
             # Whatever is wrong with the judge, an unjudged message is no message for the AI.
             log.exception("the judge failed", turn_id=str(turn.turn_id))
             return Escalation(EscalationReason.MODEL_FAULT, Urgency.HIGH), turn.language
-        return judgement.escalation, judgement.language
+        language = judgement.language if judgement.language_certain else turn.language
+        return judgement.escalation, language
 
 
 @dataclass(frozen=True, slots=True)

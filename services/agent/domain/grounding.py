@@ -11,8 +11,9 @@ from functools import lru_cache
 import regex
 
 from services.agent.domain.knowledge import Section
+from services.agent.domain.language import SMALL_WORDS
 from services.agent.domain.skeleton import skeleton
-from services.agent.domain.terms import terms, word_set
+from services.agent.domain.terms import terms
 from services.agent.domain.turn import Source, Statement, StatementKind
 
 _LINE = regex.compile(r"[^\n]+")
@@ -35,16 +36,6 @@ _COURTESY = regex.compile(
     r"dispiace|scus\w+|grazie|ciao|capisc\w+|documentazione|spero|"
     r"maaf|kshama|dhanyavaad|dhanyawad|shukriya|namaste|samajh\w*|khed)\b"
 )
-_FUNCTION_WORDS = {
-    "en": "the a an of to in on for with is are it you your and or that this from by be can not if then when as at we our its will have has",
-    "es": "el la los las de del en con por para que un una es son su sus y o se al como lo mas pero si no esta este usted puede tu cuando",
-    "de": "der die das den dem des ein eine einen einem und oder zu zum zur im mit von auf fur ist sind sie ihr ihre nicht wenn dann wird wir bei aus kann auch konnen es unter",
-    "fr": "le la les un une des du de et ou a au aux en dans pour avec est sont vous votre vos ce cette que qui ne pas sur par si il nous puis",
-    "pt": "o a os as de do da dos das em no na nos nas um uma e ou para com por que se nao mais seu sua voce pode ao como quando esta este",
-    "it": "il lo la i gli le di del della dei delle in nel nella con per su da un una e o che si non e sono tuo suo sua puo al alla come quando questo",
-    "hi": "hai hain ka ki ke ko se mein me par aur ya nahi yeh ye woh aap aapka aapke aapki apna apne kar karen karein karne liye to bhi jab ho hoga ek isse",
-}
-_FUNCTIONS = {language: word_set(words) for language, words in _FUNCTION_WORDS.items()}
 _LEAST_SHARE = 0.12
 _LEAST_WORDS = 4
 
@@ -135,7 +126,7 @@ def language_of(text: str) -> str:
     words = _WORDS.findall(skeleton(text))
     if len(words) < _LEAST_WORDS:
         return ""
-    counts = {name: sum(word in known for word in words) for name, known in _FUNCTIONS.items()}
+    counts = {name: sum(word in known for word in words) for name, known in SMALL_WORDS.items()}
     best = max(counts, key=lambda name: counts[name])
     # One small word may be another language's; two of a kind are none's.
     return best if counts[best] >= max(_LEAST_SHARE * len(words), min(2, len(words) / 6)) else ""

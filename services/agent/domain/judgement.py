@@ -33,13 +33,15 @@ class Judgement:
     """What was found on a batch: who must act on it, how sure that is, its mood and its language.
 
     `score` lies in [0, 1] and is at least 0.5 exactly if there is an escalation; `sentiment` lies in [-1, 1];
-    `language` is an ISO 639-1 code, and "hi" is Hindi in Latin script too.
+    `language` is an ISO 639-1 code, and "hi" is Hindi in Latin script too; if it is not certain, it is the best guess
+    for a text that hardly tells.
     """
 
     escalation: Escalation | None
     score: float
     sentiment: float
     language: str
+    language_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Findings:
     keyword: bool = False
     example: EscalationReason | None = None
     probabilities: Mapping[EscalationReason, float] = field(default_factory=dict)
+    language_certain: bool = True
 
 
 def judge_findings(batch: Sequence[Findings], channel: Channel) -> Judgement:
@@ -65,14 +68,16 @@ def judge_findings(batch: Sequence[Findings], channel: Channel) -> Judgement:
         for shown, score in _scores(findings).items():
             scores[shown] = max(score, scores.get(shown, 0.0))
     sentiment = min(findings.sentiment for findings in batch)
-    language = batch[-1].language
+    spoken = next((one for one in reversed(batch) if one.language_certain), batch[-1])
     if any(findings.keyword for findings in batch) and channel is Channel.WHATSAPP:
         keyword = Escalation(EscalationReason.WHATSAPP_HUMAN_KEYWORD, Urgency.HIGH)
-        return Judgement(keyword, 1.0, sentiment, language)
+        return Judgement(keyword, 1.0, sentiment, spoken.language, spoken.language_certain)
     reason = next((reason for reason in JUDGED if scores.get(reason, 0.0) >= _BORDER), None)
     escalation = None if reason is None else Escalation(reason, _URGENCY[reason])
     best = max(scores.values(), default=0.0) if reason is None else scores[reason]
-    return Judgement(escalation, round(best, 4), sentiment, language)
+    return Judgement(
+        escalation, round(best, 4), sentiment, spoken.language, spoken.language_certain
+    )
 
 
 def _scores(findings: Findings) -> dict[EscalationReason, float]:

@@ -16,6 +16,7 @@ HINDI = "hi"
 LONGEST_READ = 2_000
 _FEWEST_LETTERS = 4
 _SURE = 0.6
+_AHEAD = 0.2
 _POSSIBLE = 0.03
 _LEAST = 0.2
 _SHORT_LETTERS = 24
@@ -40,32 +41,76 @@ _SHARED = word_set(
 )
 
 
+# Small words and courtesies, which say more of a short message than its letters do.
+_SMALL = {
+    "en": "the a an of to in on for with is are am was it you your yours and or that this from by be can cannot could not if then when as at "
+    "we our us its will would have has had do does did i my me how what where which who why please thanks thank hello hi hey there any get "
+    "don doesn isn they their them been just but so out up",
+    "es": "el la los las de del en con por para que un una es son su sus y o se al como lo mas pero si no esta estan este esto usted puede "
+    "puedo tu cuando donde cual quien mi me nos hola gracias favor quiero necesito tengo hay muy ya tambien desde hasta buenos dias",
+    "de": "der die das den dem des ein eine einen einem und oder zu zum zur im mit von auf fur ist sind sie ihr ihre nicht wenn dann wird wir "
+    "bei aus kann konnen es unter ich mein meine mich mir wie was wo warum wer bitte danke hallo guten tag habe haben hat noch auch man uns "
+    "unser unsere ihnen kein keine",
+    "fr": "le la les un une des du de et ou a au aux en dans pour avec est sont vous votre vos ce cette que qui ne pas sur par si il nous "
+    "puis je j mon ma mes me comment quoi quand pourquoi quel quelle bonjour merci svp plait voudrais peux peut c d l qu n y suis ai avons "
+    "notre nos bonsoir salut",
+    "pt": "o a os as de do da dos das em no na nos nas um uma e ou para com por que se nao mais seu sua voce voces pode posso ao como quando "
+    "esta este isso eu meu minha me onde qual quem ola obrigado obrigada favor quero preciso tenho tem muito ja bom dia boa tarde",
+    "it": "il lo la i gli le di del della dei delle in nel nella con per su da un una e o che si non sono tuo suo sua puo posso al alla come "
+    "quando questo io mio mia mi dove quale chi perche ciao grazie favore vorrei ho abbiamo molto gia buongiorno salve ci vi anche",
+}
+SMALL_WORDS = {language: word_set(words) for language, words in _SMALL.items()} | {HINDI: _HINDI}
+
+
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """The language of a text, and all that it may be in."""
+    """The language of a text, all that it may be in, and whether the first is more than a guess."""
 
     language: str
     possible: frozenset[str]
+    certain: bool
 
 
 def recognise(text: str, guesses: Sequence[tuple[str, float]]) -> Recognised:
-    """Chooses among the guesses of a recogniser, each a code of ISO 639-1 with its probability, best first."""
+    """Chooses among the guesses of a recogniser, each a code of ISO 639-1 with its probability, best first.
+
+    The share of small words counts as much as the recogniser's probability: of "How do I reset my password?" alone
+    it thinks that it is French.
+    """
     letters = sum(character.isalpha() for character in text)
     if letters < _FEWEST_LETTERS:
-        return Recognised(DEFAULT, LANGUAGES)
-    share = hindi_share(text)
-    known = [(language, score) for language, score in guesses if language in LANGUAGES - {HINDI}]
-    language, score = max(known, key=lambda guess: guess[1], default=(DEFAULT, 0.0))
-    if share >= _HINDI_SHARE:
-        language, score = HINDI, 1.0
-    elif score < _LEAST:
-        language = DEFAULT
+        return Recognised(DEFAULT, LANGUAGES, certain=False)
+    hindi = hindi_share(text)
+    shares = small_word_shares(text)
+    scores = {
+        language: dict(guesses).get(language, 0.0) + shares[language]
+        for language in sorted(LANGUAGES - {HINDI})
+    }
+    if hindi >= _HINDI_SHARE:
+        scores[HINDI] = 1.0 + hindi
+    first, second = sorted(scores, key=lambda language: -scores[language])[:2]
+    score = scores[first]
+    language = first if score >= _LEAST else DEFAULT
+    told = letters >= _SHORT_LETTERS or shares.get(first, hindi) > 0
+    certain = told and score >= _SURE and score - scores[second] >= _AHEAD
     if letters < _SHORT_LETTERS or score < _SURE:
-        return Recognised(language, LANGUAGES)
-    possible = {name for name, chance in known if chance >= _POSSIBLE} | {DEFAULT, language}
-    if share >= _HINDI_POSSIBLE:
+        return Recognised(language, LANGUAGES, certain)
+    possible = {name for name, chance in scores.items() if chance >= _POSSIBLE} | {
+        DEFAULT,
+        language,
+    }
+    if hindi >= _HINDI_POSSIBLE:
         possible.add(HINDI)
-    return Recognised(language, frozenset(possible))
+    return Recognised(language, frozenset(possible), certain)
+
+
+def small_word_shares(text: str) -> dict[str, float]:
+    """Returns for each language the share of a text's words that are small words of it, from 0 to 1."""
+    words = _WORD.findall(fold(text[:LONGEST_READ]))
+    return {
+        language: sum(word in known for word in words) / max(len(words), 1)
+        for language, known in SMALL_WORDS.items()
+    }
 
 
 def hindi_share(text: str) -> float:

@@ -4,8 +4,8 @@ import re
 
 _LONGEST_TEXT = 20_000
 _TAIL = 5_000
-_LONGEST_SENTENCE = 400
-_MOST_SENTENCES = 60
+_LONGEST_SENTENCE = 300
+_MOST_SENTENCES = 40
 
 _QUOTED_LINE = re.compile(r"^[ \t]*[>|].*$", re.MULTILINE)
 _FORWARD_MARK = re.compile(
@@ -51,7 +51,7 @@ def own_text(text: str) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """Cuts an own text into at most 60 pieces of at most 400 characters, from the beginning and from the end."""
+    """Cuts an own text into at most 40 pieces of at most 300 characters, from the beginning and from the end."""
     pieces = [
         piece
         for sentence in _END.split(text)

@@ -5,10 +5,10 @@ import unicodedata
 from collections.abc import Sequence
 from enum import StrEnum
 
+from services.agent.domain.language import SMALL_WORDS
 from services.agent.domain.reading_words import (
     CLOSING_SIGNS,
     CLOSING_WORDS,
-    COMMON_WORDS,
     CUES,
     FURTHER,
     GREETING_WORDS,
@@ -135,7 +135,7 @@ def language_of(text: str, default: str) -> str:
     """
     words = re.findall(r"[a-z]+", fold(text))
     counts = {
-        language: sum(word in common for word in words) for language, common in COMMON_WORDS.items()
+        language: sum(word in common for word in words) for language, common in SMALL_WORDS.items()
     }
     best = max(counts, key=lambda language: (counts[language], language == default))
     return best if counts[best] >= _LEAST_COMMON else default

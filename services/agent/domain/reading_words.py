@@ -124,27 +124,3 @@ CUES = (
     r"chahiye|chahta|chahti|nahi|nahin|bhool|galat|batao|bataiye|samjha\w*"
 )
 
-# Words that a text of some length in a language cannot do without.
-COMMON_WORDS = {
-    "en": word_set(
-        "the and to of is in you your for that with are this can or on if it from not be"
-    ),
-    "es": word_set(
-        "el la los las de que en y un una es para con por no se su si tu lo como al del puede"
-    ),
-    "de": word_set(
-        "der die das und ist nicht ein eine sie mit fur auf den dem zu im von wenn oder ihr ihre kann"
-    ),
-    "fr": word_set(
-        "le la les de des et un une est vous votre pour dans que en du sur pas avec ou si peut ce"
-    ),
-    "pt": word_set(
-        "o a os as de que em e um uma para com nao se por seu sua do da no na voce pode ou mais"
-    ),
-    "it": word_set(
-        "il la i gli le di che e un una per con non si del della in nel puo sono o se al da"
-    ),
-    "hi": word_set(
-        "hai ka ki ke mein se ko aur par aap aapka nahi nahin kar karein liye yeh ho hain apna apne"
-    ),
-}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from services.agent.domain.example_phrases import ExamplePhrase
 from services.agent.domain.rules import ALL, LANGUAGES, LanguageRules, Signs
-from services.agent.domain.terms import fold
+from services.agent.domain.terms import fold, word_set
 from services.agent.domain.turn import EscalationReason
 
 _REACH = 70
@@ -26,6 +26,11 @@ _TURN = re.compile(
 _LONGEST_KEYWORD = 60
 # Cosine of all-MiniLM-L6-v2 from which two sentences ask for the same; chosen on the development messages.
 _SAME_MEANING = 0.82
+# Whoever writes one of these alone on a phone may miss a letter.
+_MISSPELT = word_set(
+    "human humano humana humain umano mensch person persona personne pessoa agent agente operator operador operatore "
+    "mitarbeiter berater conseiller atendente representative insaan aadmi"
+)
 _NEVER_DECLINED = frozenset({EscalationReason.PROFANITY})
 
 
@@ -88,11 +93,31 @@ def is_bare_keyword(text: str) -> bool:
     """Tells whether a text is nothing but a word for a person, with or without a please."""
     folded = _even(fold(text))
     words = " ".join(re.findall(r"[a-z0-9'/-]+", folded))
-    return 0 < len(words) <= _LONGEST_KEYWORD and _keyword().fullmatch(words) is not None
+    if not 0 < len(words) <= _LONGEST_KEYWORD:
+        return False
+    return _keyword().fullmatch(words) is not None or any(
+        _is_misspelt(words, keyword) for keyword in _MISSPELT
+    )
 
 
 def _spoken_words(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", fold(text))
+
+
+def _is_misspelt(word: str, keyword: str) -> bool:
+    """Whether a word is a keyword with one letter more, less, other, or exchanged with its neighbour."""
+    if abs(len(word) - len(keyword)) > 1 or word[0] != keyword[0]:
+        return False
+    place = next((i for i, (a, b) in enumerate(zip(word, keyword, strict=False)) if a != b), -1)
+    if place < 0:
+        return True
+    here, there = word[place:], keyword[place:]
+    return (
+        here[1:] == there[1:]
+        or here[1:] == there
+        or here == there[1:]
+        or (here[:2] == there[1::-1] and here[2:] == there[2:])
+    )
 
 
 def _even(folded: str) -> str:
@@ -133,8 +158,8 @@ def _compile(rules: LanguageRules) -> _Compiled:
         declined_before=re.compile(rf"(?<!\w)(?:{'|'.join(rules.declined_before)})\s*$"),
         declined_after=re.compile(rf"\s*(?:{'|'.join(rules.declined_after)})(?!\w)"),
         workspace=_words(rules.workspace),
-        sure=tuple((reason, _words(signs.sure)) for reason, signs in reasons if signs.sure),
-        likely=tuple((reason, _words(signs.likely)) for reason, signs in reasons if signs.likely),
+        sure=tuple((reason, _signs(signs.sure)) for reason, signs in reasons if signs.sure),
+        likely=tuple((reason, _signs(signs.likely)) for reason, signs in reasons if signs.likely),
     )
 
 
@@ -143,6 +168,11 @@ def _keyword() -> re.Pattern[str]:
     keywords = "|".join(source for rules in ALL for source in rules.keywords)
     polite = "|".join(source for rules in ALL for source in rules.polite)
     return re.compile(rf"(?:(?:{polite}) ){{0,4}}(?:{keywords})(?: (?:{polite}|{keywords})){{0,4}}")
+
+
+def _signs(sources: Sequence[str]) -> re.Pattern[str]:
+    # Without the look ahead, a line of brackets would try every expression at every place.
+    return re.compile(rf"(?<!\w)(?=\w)(?:{'|'.join(sources)})(?!\w)")
 
 
 def _words(sources: Sequence[str]) -> re.Pattern[str]:

@@ -110,3 +110,82 @@ def test_any_message_of_a_burst_counts() -> None:
 
 def test_quoted_lines_of_an_earlier_mail_do_not_count() -> None:
     assert before(["Thanks, that worked.\n> I want a refund"], Channel.EMAIL) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I do not want a refund, just fix the import",
+        "No quiero un reembolso, solo que vuelva a funcionar",
+        "Ich will keine Erstattung, nur meine Boards",
+        "Je ne veux pas de remboursement, seulement mes tableaux",
+        "Não quero reembolso, só quero os quadros",
+        "Non voglio un rimborso, solo le mie bacheche",
+        "refund nahi chahiye, bas board chala do",
+        "Nobody needs to call me, a mail is fine",
+    ],
+)
+def test_a_wish_that_is_denied_is_none(text: str) -> None:
+    assert before([text], Channel.EMAIL) is None
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "On Tue, 4 Nov 2026, Frank Tilley wrote:\n> I want my money back",
+        "Am Di., 4. Nov. 2026 schrieb Frank:\nIch will mein Geld zurück",
+        "El mar, 4 nov 2026, Frank escribió:\nQuiero un reembolso",
+        "Le mar. 4 nov. 2026, Frank a écrit :\nJe veux un remboursement",
+        "Em ter., 4 de nov. de 2026, Frank escreveu:\nQuero reembolso",
+        "Il giorno mar 4 nov 2026 Frank ha scritto:\nVoglio un rimborso",
+        "-----Original Message-----\nFrom: Frank\nI will sue you",
+        "From: Frank\nSent: Tuesday\nSubject: Money\n\nI want a refund",
+    ],
+)
+def test_a_repeated_mail_does_not_count(tail: str) -> None:
+    assert before([f"Thanks, the export works now.\n\n{tail}"], Channel.EMAIL) is None
+    assert before([f"I want a refund.\n\n{tail}"], Channel.EMAIL) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["this sh*t again", "wtf", "f***ing app", "qué m**rda", "so ein Sch***", "vaffa con sto bot"],
+)
+def test_masked_swearing_counts(text: str) -> None:
+    decided = before([text], Channel.WHATSAPP)
+    assert decided is not None
+    assert decided.reason is R.PROFANITY
+
+
+@pytest.mark.parametrize(
+    "text", ["human", "persona", "Mensch bitte", "pessoa", "humain svp", "insaan"]
+)
+@pytest.mark.parametrize("channel", list(Channel))
+def test_the_bare_keyword_has_its_reason_on_whatsapp_alone(text: str, channel: Channel) -> None:
+    decided = before([text], channel)
+    assert decided is not None
+    assert (decided.reason is R.WHATSAPP_HUMAN_KEYWORD) == (channel is Channel.WHATSAPP)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Somos un bufete de abogados, ¿cómo añadimos usuarios?",
+        "Wie blende ich die Spalte Preis aus?",
+        "Nous sommes un cabinet d'avocats, comment ajouter des utilisateurs ?",
+        "Como escondo a coluna preço?",
+        "Siamo uno studio legale, come aggiungiamo utenti?",
+        "price wala column kaise chhupaye?",
+        "Can sue be owner too?",
+        "Our customer asks for a refund: how do I set the item's status?",
+    ],
+)
+def test_a_look_alike_of_any_language_does_not_escalate(text: str) -> None:
+    assert before([text], Channel.WEB_FORM) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\x00", "a" * 300_000, "who wrote " * 30_000, "(" * 20_000]
+)
+def test_any_text_can_be_judged(text: str) -> None:
+    assert before([text], Channel.EMAIL) is None

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeAlias
@@ -19,10 +20,12 @@ from services.agent.application.ports import (
 )
 from services.agent.application.prompting import load_prompts
 from services.agent.application.think import Thinker
+from services.agent.domain.judgement import Judgement
 from services.agent.domain.turn import (
     Channel,
     EscalationReason,
     HistoryLine,
+    InboundText,
     MessageId,
     Role,
     Turn,
@@ -313,3 +316,17 @@ def test_the_companys_voice_joins_the_prompt() -> None:
     assert with_company.startswith(load_prompts().system)
     assert "How we sound" in with_company
     assert "audience: internal" not in with_company
+
+
+class BrokenJudge:
+    async def judge(self, messages: Sequence[InboundText], channel: Channel) -> Judgement:
+        raise OSError("no model")
+
+
+async def test_a_judge_that_fails_hands_the_turn_to_a_person() -> None:
+    model = ScriptedModel(calls(TICKET), calls(SEARCH), calls(SEND))
+    thinker = Thinker(model=model, knowledge=KNOWLEDGE, history=KnownHistory(), judge=BrokenJudge())
+    answer = await thinker.think(turn())
+    assert answer.escalation is not None
+    assert answer.escalation.reason is EscalationReason.MODEL_FAULT
+    assert model.requests == []
