@@ -65,7 +65,7 @@ def faults(
 
     Money and refunds are never the AI's to state, whatever the sections say. Promises, figures, dates, links and
     addresses must stand in a section of `cited` (title and content), links else in `allowed_links`.
-    `own_words` are sentences of the system itself, `{…}` for what is filled in: only that is judged.
+    `own_words` are sentences of the system itself, `{…}` for what is filled in: of that only money and links are judged.
     """
     support = tuple(cited)
     monsters = [w for w in _MONSTER.findall(draft) if not any(w in section for section in support)]
@@ -85,7 +85,9 @@ def faults(
     ]
     judged = draft
     for match in own_spans(draft, own_words):
-        judged = judged.replace(match[0], " ".join(match.groups()))
+        # Mostly a customer's question, which commits us to nothing; an amount of money is not even repeated.
+        found += _money(_folded(" ".join(match.groups())), support)
+        judged = judged.replace(match[0], " ")
     folded = without_markers(
         skeleton(_without(judged, _destinations(support, tuple(allowed_links))))
     )

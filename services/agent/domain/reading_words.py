@@ -123,4 +123,3 @@ CUES = (
     r"bisogno|vorrei|voglio|non (?:riesco|funziona|arriva|appare)|errore|perso|dimenticat[oa]|bloccat[oa]|spieg\w+|"
     r"chahiye|chahta|chahti|nahi|nahin|bhool|galat|batao|bataiye|samjha\w*"
 )
-

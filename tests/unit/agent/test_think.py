@@ -325,7 +325,13 @@ class BrokenJudge:
 
 async def test_a_judge_that_fails_hands_the_turn_to_a_person() -> None:
     model = ScriptedModel(calls(TICKET), calls(SEARCH), calls(SEND))
-    thinker = Thinker(model=model, knowledge=KNOWLEDGE, history=KnownHistory(), judge=BrokenJudge())
+    thinker = Thinker(
+        model=model,
+        knowledge=KNOWLEDGE,
+        history=KnownHistory(),
+        judge=BrokenJudge(),
+        phrases=BOOK,
+    )
     answer = await thinker.think(turn())
     assert answer.escalation is not None
     assert answer.escalation.reason is EscalationReason.MODEL_FAULT
