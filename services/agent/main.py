@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import structlog
@@ -32,7 +33,7 @@ from services.agent.adapters.grpc_service import AgentService
 from services.agent.adapters.head_store import PostgresHeads
 from services.agent.adapters.history import TurnHistory
 from services.agent.adapters.inbound import InboundStore
-from services.agent.adapters.judge import load_judge
+from services.agent.adapters.judge import RULES_FILE, LocalJudge, load_judge
 from services.agent.adapters.knowledge_base import PostgresKnowledgeBase, sync
 from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.adapters.language_model_openai import OpenAiModel
@@ -54,6 +55,7 @@ from services.agent.application.runner import Runner
 from services.agent.application.takeover import TakeOvers
 from services.agent.application.think import Thinker
 from services.agent.application.turns import Commit, Turns, TurnTimes
+from services.agent.domain.example_phrases import RulesFileError
 from services.agent.settings import AgentSettings
 
 log = structlog.get_logger(__name__)
@@ -201,11 +203,20 @@ def _thinker(settings: AgentSettings, turn_pool: Pool, process: Process) -> Thin
         fallback=offline if model else None,
         knowledge=PostgresKnowledgeBase(turn_pool),
         history=TurnHistory(turn_pool),
-        judge=load_judge(settings.context_dir),
+        judge=_judge(settings.context_dir),
         prompts=load_prompts(settings.context_dir),
         chat_cap_seconds=settings.chat_cap_seconds,
         mail_cap_seconds=settings.mail_cap_seconds,
     )
+
+
+def _judge(context_dir: Path) -> LocalJudge:
+    try:
+        return load_judge(context_dir)
+    except RulesFileError as error:
+        # The product's own rules go on; a desk that answers nothing would be worse.
+        log.error("escalation rules are broken", file=RULES_FILE, problem=str(error))  # noqa: TRY400
+        return LocalJudge()
 
 
 async def _settle(facts: Ledger, event: receipts_pb2.ReceiptsIssued) -> None:
