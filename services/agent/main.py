@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -35,7 +36,7 @@ from services.agent.adapters.grpc_service import AgentService
 from services.agent.adapters.head_store import PostgresHeads
 from services.agent.adapters.history import TurnHistory
 from services.agent.adapters.inbound import InboundStore
-from services.agent.adapters.judge import load_judge
+from services.agent.adapters.judge import RULES_FILE, LocalJudge, load_judge
 from services.agent.adapters.knowledge_base import PostgresKnowledgeBase
 from services.agent.adapters.knowledge_queries import QueryVectors
 from services.agent.adapters.knowledge_sync import embed_missing, sync
@@ -64,6 +65,7 @@ from services.agent.application.runner import Runner
 from services.agent.application.takeover import TakeOvers
 from services.agent.application.think import Thinker
 from services.agent.application.turns import Commit, Turns, TurnTimes
+from services.agent.domain.example_phrases import RulesFileError
 from services.agent.domain.phrases import PhraseBook
 from services.agent.domain.usage import Budgets, Limit
 from services.agent.settings import AgentSettings
@@ -249,7 +251,7 @@ def _thinker(
         fallback=offline if model else None,
         knowledge=PostgresKnowledgeBase(turn_pool, QueryVectors(embedder)),
         history=TurnHistory(turn_pool),
-        judge=load_judge(settings.context_dir),
+        judge=_judge(settings.context_dir),
         phrases=phrases,
         metering=Metering(
             _budgets(settings), load_prices(), ModelUsage(turn_pool) if key else None
@@ -275,6 +277,15 @@ def _budgets(settings: AgentSettings) -> Budgets:
 
 def _micros(dollars: float) -> int:
     return round(dollars * 1_000_000)
+
+
+def _judge(context_dir: Path) -> LocalJudge:
+    try:
+        return load_judge(context_dir)
+    except RulesFileError as error:
+        # The product's own rules go on; a desk that answers nothing would be worse.
+        log.error("escalation rules are broken", file=RULES_FILE, problem=str(error))  # noqa: TRY400
+        return LocalJudge()
 
 
 async def _settle(facts: Ledger, event: receipts_pb2.ReceiptsIssued) -> None:
