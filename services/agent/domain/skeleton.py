@@ -21,7 +21,7 @@ _BLANK = regex.compile(r"[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Variation_Sel
 _MARK_UP = regex.compile(r"</?[a-zA-Z][^<>]{0,500}>|<!--.{0,2000}?-->", regex.DOTALL)
 _EMPHASIS = regex.compile(r"\*+|`+|~~|\\(?=[^\w\s])|(?<!\w)_+|_+(?!\w)")
 _DASHES = regex.compile(r"[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
-_QUOTES = regex.compile(r"[\u2018\u2019\u201b\u02bc\u00b4`]")
+_QUOTES = regex.compile(r"[\u2018\u2019\u201b\u02bc\u00b4]")
 _SPACES = regex.compile(r"[^\S\n]+")
 _SPACED_WORD = regex.compile(
     r"(?<![\p{L}\p{N}])(?:[\p{L}\p{N}$€£][ .\-_·•/|,]{1,2}){3,}[\p{L}\p{N}%€](?![\p{L}\p{N}])"
