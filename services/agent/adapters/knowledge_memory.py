@@ -74,8 +74,9 @@ class MemoryKnowledgeBase:
         orders = [[ids[p] for p in lexical[:LEXICAL_SECTIONS]]]
         cosines = await self._cosines(query)
         if cosines is not None:
-            near = [c for c in np.argsort(-cosines, kind="stable") if self._owners[c] in set(kept)]
-            orders.append(list(dict.fromkeys(ids[self._owners[c]] for c in near[:NEAREST_CHUNKS])))
+            order = np.argsort(-cosines, kind="stable")
+            near = order[np.isin(self._owners[order], kept)][:NEAREST_CHUNKS]
+            orders.append(list(dict.fromkeys(ids[owner] for owner in self._owners[near])))
         places = [self._places[section_id] for section_id in fuse(orders, CANDIDATES)]
         return [Candidate(self.sections[p], self._best(p, cosines)) for p in places], statistics
 

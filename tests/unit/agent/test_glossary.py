@@ -30,6 +30,7 @@ def test_a_question_of_each_language_has_its_english_words(text: str, wanted: se
         "I want to die in a file, come on",
         "`order.paid` reports a payment",
         "Per month we pay 20 for the plan",
+        "| Comment | yes | yes | as invited |",
     ],
 )
 def test_english_stays_as_it_is(text: str) -> None:
