@@ -38,7 +38,7 @@ HYBRID = (
     "title_covered", "statement_covered", "title_agreement", "bm25",
     "title_cosine", "statement_cosine", "passage_cosine", "cosine_lead",
 )  # fmt: skip
-# The ridge is chosen once, of 0.1, 1 and 10, by the ranking on left-out development questions.
+# scikit-learn's default strength; it was not tuned.
 RIDGE = 1.0
 FOLDS = 5
 _NONE = LogisticModel({}, 0.0, 0.0)
