@@ -29,8 +29,16 @@ from services.agent.domain import drafts, sentiment
 from services.agent.domain.formatting import is_reply
 from services.agent.domain.grounding import share_of
 from services.agent.domain.phrases import PhraseBook, Phrases
-from services.agent.domain.reading import Reading, considered, considered_together, own_words, read
+from services.agent.domain.reading import (
+    Reading,
+    considered,
+    considered_together,
+    own_words,
+    read,
+    said_subject,
+)
 from services.agent.domain.turn import (
+    DEFAULT_LANGUAGE,
     Channel,
     Escalation,
     EscalationReason,
@@ -146,7 +154,9 @@ class Thinker:
             # Whatever is wrong with the judge, an unjudged message is no message for the AI.
             log.exception("the judge failed", turn_id=str(turn.turn_id))
             return Escalation(EscalationReason.MODEL_FAULT, Urgency.HIGH), turn.language
-        language = judgement.language if judgement.language_certain else turn.language
+        # A guess yields to what the conversation was held in.
+        guessed = not judgement.language_certain and turn.language != DEFAULT_LANGUAGE
+        language = turn.language if guessed else judgement.language
         return judgement.escalation, language
 
 
@@ -305,9 +315,10 @@ class _Run:
 
 def _heard(message: InboundText) -> str:
     """What the rules look at; the subject of a reply was written earlier, perhaps by us."""
-    if not message.subject or is_reply(message.subject):
+    subject = said_subject(message.subject)
+    if not subject or is_reply(subject):
         return considered(message.content)
-    return f"{message.subject}\n{considered(message.content)}"
+    return f"{subject}\n{considered(message.content)}"
 
 
 def _courtesy(turn: Turn, phrases: Phrases) -> str:

@@ -43,20 +43,20 @@ _SHARED = word_set(
 
 # Small words and courtesies, which say more of a short message than its letters do.
 _SMALL = {
-    "en": "the a an of to in on for with is are am was it you your yours and or that this from by be can cannot could not if then when as at "
+    "en": "human person agent the a an of to in on for with is are am was it you your yours and or that this from by be can cannot could not if then when as at "
     "we our us its will would have has had do does did i my me how what where which who why please thanks thank hello hi hey there any get "
     "don doesn isn they their them been just but so out up",
-    "es": "el la los las de del en con por para que un una es son su sus y o se al como lo mas pero si no esta estan este esto usted puede "
+    "es": "persona humano agente el la los las de del en con por para que un una es son su sus y o se al como lo mas pero si no esta estan este esto usted puede "
     "puedo tu cuando donde cual quien mi me nos hola gracias favor quiero necesito tengo hay muy ya tambien desde hasta buenos dias",
-    "de": "der die das den dem des ein eine einen einem und oder zu zum zur im mit von auf fur ist sind sie ihr ihre nicht wenn dann wird wir "
+    "de": "mensch mitarbeiter der die das den dem des ein eine einen einem und oder zu zum zur im mit von auf fur ist sind sie ihr ihre nicht wenn dann wird wir "
     "bei aus kann konnen es unter ich mein meine mich mir wie was wo warum wer bitte danke hallo guten tag habe haben hat noch auch man uns "
     "unser unsere ihnen kein keine",
-    "fr": "le la les un une des du de et ou a au aux en dans pour avec est sont vous votre vos ce cette que qui ne pas sur par si il nous "
+    "fr": "humain personne le la les un une des du de et ou a au aux en dans pour avec est sont vous votre vos ce cette que qui ne pas sur par si il nous "
     "puis je j mon ma mes me comment quoi quand pourquoi quel quelle bonjour merci svp plait voudrais peux peut c d l qu n y suis ai avons "
     "notre nos bonsoir salut",
-    "pt": "o a os as de do da dos das em no na nos nas um uma e ou para com por que se nao mais seu sua voce voces pode posso ao como quando "
+    "pt": "humano pessoa atendente o a os as de do da dos das em no na nos nas um uma e ou para com por que se nao mais seu sua voce voces pode posso ao como quando "
     "esta este isso eu meu minha me onde qual quem ola obrigado obrigada favor quero preciso tenho tem muito ja bom dia boa tarde",
-    "it": "il lo la i gli le di del della dei delle in nel nella con per su da un una e o che si non sono tuo suo sua puo posso al alla come "
+    "it": "persona umano operatore il lo la i gli le di del della dei delle in nel nella con per su da un una e o che si non sono tuo suo sua puo posso al alla come "
     "quando questo io mio mia mi dove quale chi perche ciao grazie favore vorrei ho abbiamo molto gia buongiorno salve ci vi anche",
 }
 SMALL_WORDS = {language: word_set(words) for language, words in _SMALL.items()} | {HINDI: _HINDI}

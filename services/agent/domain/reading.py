@@ -13,6 +13,7 @@ from services.agent.domain.reading_words import (
     FURTHER,
     GREETING_WORDS,
     JOINING_WORDS,
+    NO_SUBJECT,
     OPENERS,
     POLITE_WORDS,
     PRO_WORDS,
@@ -31,6 +32,10 @@ _MARKS = " -*•\t\n"
 _END_MARK = re.compile(r"[.!?…]\s*$")
 _THANKS = THANK_WORDS | CLOSING_WORDS | POLITE_WORDS
 _CLOSING = THANK_WORDS | CLOSING_WORDS
+_SMALL = frozenset().union(*SMALL_WORDS.values())
+_ASKING_OR_TROUBLED = (VAGUE_WORDS - _THANKS - GREETING_WORDS - _SMALL) | set(
+    " ".join(QUESTION_WORDS.values()).split()
+)
 _REFERRING = frozenset(
     PRO_WORDS
     | VAGUE_WORDS
@@ -108,6 +113,11 @@ def own_words(text: str) -> str:
     return _QUOTED.sub("", text).strip()
 
 
+def said_subject(subject: str) -> str:
+    """The subject, or nothing if a mail program wrote that there is none."""
+    return "" if fold(subject).strip(" ()[]<>-.") in NO_SUBJECT else subject
+
+
 def read(text: str) -> Reading:
     """Tells what kind of message a text is."""
     own = own_words(text)
@@ -119,6 +129,8 @@ def read(text: str) -> Reading:
     said = set(words)
     if said & THANK_WORDS and said <= _THANKS | GREETING_WORDS:
         return Reading.THANKS
+    if said & THANK_WORDS and "?" not in own and _says_nothing_else(said):
+        return Reading.THANKS
     if said <= GREETING_WORDS:
         return Reading.GREETING
     if said & _CLOSING and said <= _THANKS and "?" not in own:
@@ -126,6 +138,12 @@ def read(text: str) -> Reading:
     if said <= VAGUE_WORDS | GREETING_WORDS:
         return Reading.VAGUE
     return Reading.MATTER
+
+
+def _says_nothing_else(said: set[str]) -> bool:
+    """Tells whether small words are all that stands beside thanks; trouble and questions are more than that."""
+    pieces = {piece for word in said for piece in word.split("'")}
+    return pieces <= _THANKS | GREETING_WORDS | _SMALL and not pieces & _ASKING_OR_TROUBLED
 
 
 def language_of(text: str, default: str) -> str:

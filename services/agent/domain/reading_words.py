@@ -24,12 +24,26 @@ CLOSING_WORDS = word_set(
     "perfetto ottimo fantastico risolto bene va "
     "theek thik accha acha badhiya bahut"
 )
+# What mail programs write where there is no subject.
+NO_SUBJECT = frozenset(
+    {
+        "no subject",
+        "none",
+        "kein betreff",
+        "ohne betreff",
+        "sin asunto",
+        "sans objet",
+        "aucun objet",
+        "sem assunto",
+    }
+    | {"nessun oggetto", "senza oggetto"}
+)
 CLOSING_SIGNS = frozenset("👍👌🙏😊🙂😀😃😄☺✅💯🎉❤💙💚🤝👏")
 POLITE_WORDS = word_set(
     "many you so very much a lot that works it this is all good now again for the your quick fast help answer reply "
     "support have nice day bye goodbye "
-    "muchas mucha mil por la el tu su ayuda respuesta todo muy amable bien que tengas buen dia adios "
-    "vielen sehr schon fur die ihre deine eure schnelle hilfe antwort das ist hat geklappt gut schonen tag noch tschuss "
+    "eso era es muchas mucha mil por la el tu su ayuda respuesta todo muy amable bien que tengas buen dia adios "
+    "top dir euch ihnen vielen sehr schon fur die ihre deine eure schnelle hilfe antwort das ist hat geklappt gut schonen tag noch tschuss "
     "beaucoup mille pour la le votre ton aide reponse c est ca marche tres bien bonne journee au revoir "
     "muito muita mesmo pela pelo sua ajuda resposta tudo certo deu bom bem tchau "
     "mille tante molte per il la tuo vostro aiuto risposta tutto funziona buona giornata a presto "
@@ -39,7 +53,7 @@ GREETING_WORDS = word_set(
     "hi hello hey heya hallo good morning afternoon evening day there team dear support all anyone anybody here are "
     "you is "
     "hola buenos buenas dias tardes noches equipo alguien ahi "
-    "guten tag morgen abend moin servus gruss gott liebes jemand da "
+    "zusammen guten tag morgen abend moin servus gruss gott liebes jemand da "
     "bonjour bonsoir salut coucou equipe quelqu un est la "
     "ola oi bom boa dia tarde noite equipe alguem ai "
     "ciao salve buongiorno buonasera buon giorno c e qualcuno "

@@ -40,3 +40,30 @@ def test_shared_words_alone_are_no_hindi() -> None:
 
 def test_a_long_text_is_bounded() -> None:
     assert recognised("word " * 500_000).language == "en"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("How do I reset my password?", "en"),
+        ("danke", "de"),
+        ("humano por favor", "es"),
+        ("merci beaucoup !", "fr"),
+        ("Vorrei parlare con una persona", "it"),
+        ("Como faço para exportar?", "pt"),
+        ("insaan se baat karni hai", "hi"),
+    ],
+)
+def test_a_short_text_is_known_by_its_small_words(text: str, language: str) -> None:
+    found = recognised(text)
+    assert (found.language, found.certain) == (language, True)
+
+
+@pytest.mark.parametrize("text", ["", "ok", "export? invoice?", "humano", "API"])
+def test_a_text_that_hardly_tells_is_a_guess(text: str) -> None:
+    assert not recognised(text).certain
+
+
+def test_a_word_of_two_languages_is_one_of_them() -> None:
+    assert recognised("persona").language in ("es", "it")
+    assert recognised("humano").language in ("es", "pt")
