@@ -3,8 +3,9 @@
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from services.agent.domain.evidence import EvidenceModel, LogisticModel
+from services.agent.domain.evidence import EvidenceModel, LogisticModel, StagedModel
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "models" / "evidence.json"
 
@@ -23,15 +24,20 @@ def load_evidence_model(path: Path) -> EvidenceModel:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return EvidenceModel(
-            **{
-                name: LogisticModel(
-                    {str(k): float(v) for k, v in content[name]["weights"].items()},
-                    float(content[name]["intercept"]),
-                    float(content[name]["floor"]),
-                )
-                for name in ("hybrid", "lexical")
-            }
-        )
+        return EvidenceModel(_staged(content["hybrid"]), _staged(content["lexical"]))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path.name} holds no evidence model: {error}") from error
+
+
+def _staged(content: dict[str, Any]) -> StagedModel:
+    answer = content["answer"]
+    return StagedModel(
+        _weights(content["ranking"]),
+        LogisticModel(
+            _weights(answer["weights"]), float(answer["intercept"]), float(answer["floor"])
+        ),
+    )
+
+
+def _weights(content: dict[str, Any]) -> dict[str, float]:
+    return {str(name): float(weight) for name, weight in content.items()}

@@ -1,7 +1,6 @@
-"""Whether a section answers a question: a logistic model over a few measures of nearness, and its measured floor.
+"""Which sections answer a question, and whether any does: a ranking, then a logistic model with its measured floor.
 
-The measures know no company and no scale of a collection: shares of the question's weight, cosines, and distances of
-these from the other candidates'.
+The measures know no company and no scale of a collection: shares of the question's weight, and cosines.
 """
 
 import math
@@ -13,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from services.agent.domain.answerability import measure_question
 from services.agent.domain.chunks import Kind, cut
 from services.agent.domain.glossary import english
 from services.agent.domain.knowledge import Evidence, Section
@@ -53,26 +53,36 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class LogisticModel:
-    """Weights by name of feature, and the probability from which on a question counts as answered."""
+    """Weights by name of a question's measure, and the probability from which on a question counts as answered."""
 
     weights: Mapping[str, float]
     intercept: float
     floor: float
 
-    def probabilities(self, measured: Mapping[str, Measures]) -> Measures:
-        """Returns one probability a candidate."""
-        total = self.intercept + sum(
-            (weight * measured[name] for name, weight in self.weights.items()), start=np.float64(0)
-        )
-        return np.asarray(1.0 / (1.0 + np.exp(-total)))
+    def probability(self, measured: Mapping[str, float]) -> float:
+        """Returns the probability that the question is answered."""
+        total = self.intercept + sum(w * measured[name] for name, w in self.weights.items())
+        return 1.0 / (1.0 + math.exp(-total))
+
+
+@dataclass(frozen=True, slots=True)
+class StagedModel:
+    """First the order of the sections, by a weighted sum of their measures; then whether the question is answered."""
+
+    ranking: Mapping[str, float]
+    answer: LogisticModel
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceModel:
     """The two models: with vectors, and by words alone while vectors are lacking."""
 
-    hybrid: LogisticModel
-    lexical: LogisticModel
+    hybrid: StagedModel
+    lexical: StagedModel
+
+    def chosen(self, candidates: Sequence[Candidate]) -> StagedModel:
+        """With one candidate that has no vectors all are judged by words: two kinds of measure do not compare."""
+        return self.hybrid if all(c.cosines is not None for c in candidates) else self.lexical
 
 
 def question_terms(question: str) -> list[str]:
@@ -98,30 +108,58 @@ def fuse(orders: Sequence[Sequence[str]], most: int) -> list[str]:
 def judge(
     question: str, candidates: Sequence[Candidate], statistics: Statistics, model: EvidenceModel
 ) -> list[Evidence]:
-    """Orders candidates by the probability that they answer, best first.
+    """Orders candidates, best first, each with the probability that it answers.
 
-    With one candidate that has no vectors all are judged by words: two kinds of measure do not compare.
+    The first one's is the probability that the question is answered at all; the others' fall behind it by the odds of the
+    ranking.
     """
     if not candidates:
         return []
-    chosen = model.hybrid if all(c.cosines is not None for c in candidates) else model.lexical
-    found = chosen.probabilities(measure(question, candidates, statistics))
+    staged = model.chosen(candidates)
+    measured = measure(question, candidates, statistics)
+    scores, order, asked = ranked(question, candidates, statistics, measured, staged.ranking)
+    answered = staged.answer.probability(asked)
+    return [
+        Evidence(candidates[p].section, round(answered * math.exp(scores[p] - scores[order[0]]), 4))
+        for p in order
+    ]
+
+
+def ranked(
+    question: str,
+    candidates: Sequence[Candidate],
+    statistics: Statistics,
+    measured: Mapping[str, Measures],
+    ranking: Mapping[str, float],
+) -> tuple[Measures, list[int], dict[str, float]]:
+    """Returns the candidates' scores, their places best first, and the measures of the question as a whole.
+
+    A difference of scores is the logarithm of the odds that one candidate answers and not the other.
+    """
+    scores = np.sum([weight * measured[name] for name, weight in ranking.items()], axis=0)
     order = sorted(
-        range(len(candidates)), key=lambda p: (-found[p], candidates[p].section.section_id)
+        range(len(candidates)), key=lambda p: (-scores[p], candidates[p].section.section_id)
     )
-    return [Evidence(candidates[p].section, round(float(found[p]), 4)) for p in order]
+    asked = measure_question(
+        question,
+        statistics.weights(question_terms(question)),
+        statistics.spread,
+        [section_terms(candidates[p].section) for p in order],
+        measured,
+    )
+    return scores, order, asked
 
 
 def answering(
     judged: Sequence[Evidence], candidates: Sequence[Candidate], model: EvidenceModel
 ) -> list[Evidence]:
-    """Returns all that was judged if the best reaches the floor, and else nothing.
+    """Returns all that was judged if the question counts as answered, and else nothing.
 
-    The floor decides on the question. Once it counts as answered, the next best sections stay with the best: where two
-    are near, the one that answers is among them more often than it is the first.
+    Once it does, the next best sections stay with the best: where two are near, the one that answers is among them more
+    often than it is the first.
     """
-    chosen = model.hybrid if all(c.cosines is not None for c in candidates) else model.lexical
-    return list(judged) if judged and judged[0].score >= chosen.floor else []
+    floor = model.chosen(candidates).answer.floor
+    return list(judged) if judged and judged[0].score >= floor else []
 
 
 def measure(
@@ -129,12 +167,10 @@ def measure(
 ) -> dict[str, Measures]:
     """Measures each candidate; the features of vectors are there when all candidates have vectors.
 
-    - `covered`, `title_covered`, `statement_covered`: the share of the question's weight that stands in the section, in its
-      title, and in the one chunk that has most of it.
-    - `title_agreement`: the same for the title, with the title's other words counted against it.
+    - `title_covered`, `statement_covered`: the share of the question's weight that stands in the section's title, and in the
+      one chunk that has most of it.
     - `bm25`: as usual, divided by the question's weight; the mean length is that of the candidates.
-    - `cosine`, `title_cosine`, `statement_cosine`, `passage_cosine`: of the nearest chunk, of any kind and of each.
-    - `*_lead`: how far a candidate is before the best other one, or behind it.
+    - `title_cosine`, `statement_cosine`, `passage_cosine`: of the nearest chunk of each kind.
     """
     weights = statistics.weights(question_terms(question))
     whole = sum(weights.values()) or 1.0
@@ -145,32 +181,14 @@ def measure(
         return sum(weight for term, weight in weights.items() if term in held) / whole
 
     measured = {
-        "covered": np.array([share(title | frozenset(body)) for title, body, _ in words]),
         "title_covered": np.array([share(title) for title, _, _ in words]),
         "statement_covered": np.array([max(map(share, chunks)) for _, _, chunks in words]),
-        "title_agreement": np.array(
-            [
-                share(title) / (1.0 + 0.5 * sum(t not in weights for t in title) / whole)
-                for title, _, _ in words
-            ]
-        ),
         "bm25": np.array([_bm25(weights, t, b, mean) / whole for t, b, _ in words]),
     }
-    measured["bm25_lead"] = _lead(measured["bm25"])
     if all(c.cosines is not None for c in candidates):
         for kind in Kind:
             measured[f"{kind}_cosine"] = np.array([(c.cosines or {})[kind] for c in candidates])
-        measured["cosine"] = np.max([measured[f"{kind}_cosine"] for kind in Kind], axis=0)
-        measured["cosine_lead"] = _lead(measured["cosine"])
     return measured
-
-
-def _lead(values: Measures) -> Measures:
-    if len(values) == 1:
-        return values
-    second, first = np.partition(values, -2)[-2:]
-    lead: Measures = np.where(values == first, first - second, values - first)
-    return lead
 
 
 def _bm25(
