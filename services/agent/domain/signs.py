@@ -24,8 +24,8 @@ _TURN = re.compile(
     r"[,;:()]|\b(?:but|just|pero|sino|solo|mas|mais|aber|sondern|nur|ma|solo|lekin|bas|par|e|and|und)\b"
 )
 _LONGEST_KEYWORD = 60
-# Cosine of all-MiniLM-L6-v2 from which two sentences ask for the same; chosen on the development messages.
-_SAME_MEANING = 0.82
+# Cosine of multilingual-e5-small from which two texts say the same; paraphrases of one question have 0.97 and more.
+_SAME_MEANING = 0.96
 # Whoever writes one of these alone on a phone may miss a letter.
 _MISSPELT = word_set(
     "human humano humana humain umano mensch person persona personne pessoa agent agente operator operador operatore "
@@ -79,14 +79,25 @@ def read_signs(sentences: Sequence[str], languages: Collection[str] = LANGUAGES)
     return Reading(frozenset(sure), frozenset(likely), workspace)
 
 
-def nearest_phrase(
-    sentence: str, phrases: Sequence[ExamplePhrase], cosines: NDArray[np.float32]
-) -> ExamplePhrase | None:
-    """Returns the company's phrase that a sentence says, in the same words or near enough in meaning."""
+def repeated_phrase(sentence: str, phrases: Sequence[ExamplePhrase]) -> ExamplePhrase | None:
+    """Returns the company's phrase that a sentence says in the same words."""
     said = _spoken_words(sentence)
-    same = next((phrase for phrase in phrases if _spoken_words(phrase.text) == said), None)
+    return next((phrase for phrase in phrases if _spoken_words(phrase.text) == said), None)
+
+
+def same_meaning(
+    phrases: Sequence[ExamplePhrase], cosines: NDArray[np.float32]
+) -> ExamplePhrase | None:
+    """Returns the nearest phrase if a text with these cosines to the phrases says the same in other words."""
     best = int(cosines.argmax())
-    return same or (phrases[best] if cosines[best] >= _SAME_MEANING else None)
+    return phrases[best] if cosines[best] >= _SAME_MEANING else None
+
+
+def nearness(phrases: Sequence[ExamplePhrase], cosines: NDArray[np.float32]) -> float:
+    """Returns how much nearer a text is to the examples than to the counter-examples; 0 unless there are both."""
+    examples = [cosine for phrase, cosine in zip(phrases, cosines, strict=True) if phrase.reason]
+    counter = [cosine for phrase, cosine in zip(phrases, cosines, strict=True) if not phrase.reason]
+    return float(max(examples) - max(counter)) if examples and counter else 0.0
 
 
 def is_bare_keyword(text: str) -> bool:
