@@ -36,6 +36,9 @@ RULES_FILE = "escalation-rules.md"
 _MODELS = Path(__file__).resolve().parent.parent / "models"
 WEIGHTS = _MODELS / "judge.npz"
 WEIGHTS_CARD = _MODELS / "judge.json"
+# One key held down, or signs alone, say nothing that could be judged.
+_LETTER = re.compile(r"[^\W_]")
+_FEWEST_LETTERS = 3
 Encode = Callable[[Sequence[str]], Vectors]
 
 
@@ -71,7 +74,7 @@ class LocalJudge:
         self._encode = encode or multilingual_e5().encode
         self._weights = weights or load_weights()
         self._phrases = tuple(phrases)
-        self._phrase_vectors = self._encode([phrase.text for phrase in self._phrases])
+        self._phrase_vectors = self._embed_phrases()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
 
     async def judge(self, messages: Sequence[InboundText], channel: Channel) -> Judgement:
@@ -87,8 +90,14 @@ class LocalJudge:
         vectors = self._encode([one.text for one in read])
         return [self._findings(one, vector) for one, vector in zip(read, vectors, strict=True)]
 
+    def _embed_phrases(self) -> Vectors:
+        known = self._weights.known
+        new = [phrase.text for phrase in self._phrases if phrase.text not in known]
+        vectors = {**known, **dict(zip(new, self._encode(new), strict=True))}
+        return np.array([vectors[phrase.text] for phrase in self._phrases], np.float32)
+
     def _findings(self, read: Read, vector: Vectors) -> Findings:
-        cosines = self._phrase_vectors @ vector
+        cosines = self._phrase_vectors @ vector if self._phrases else np.zeros(0, np.float32)
         said = same_meaning(self._phrases, cosines) if self._phrases and read.text else None
         example = read.example or (said.reason if said else None)
         harmless = not read.text or (said is not None and said.reason is None)
@@ -123,7 +132,7 @@ def read_message(message: Heard, phrases: Sequence[ExamplePhrase] = ()) -> Read:
         if phrase is None or phrase.reason is not None
     ]
     return Read(
-        text="\n".join(left) if re.search(r"\w", "".join(left)) else "",
+        text="\n".join(left) if len(set(_LETTER.findall("".join(left)))) >= _FEWEST_LETTERS else "",
         language=language,
         reading=read_signs(left, language.possible),
         mood=score_read(own, read_signs(sentences(own), language.possible)),
@@ -179,6 +188,7 @@ def load_weights() -> Weights:
             centre=stored["centre"].astype(np.float32),
             reasons=tuple(EscalationReason(reason) for reason in card["reasons"]),
             threshold=float(card["threshold"]),
+            known=dict(zip(stored["phrases"].tolist(), stored["phrase_vectors"], strict=True)),
         )
 
 

@@ -8,8 +8,8 @@ the reasons. Weights are trained by scripts/train_judge.py.
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -56,7 +56,8 @@ class Weights:
 
     `dense` has shape (dimension + signals, 1 + reasons), `letters` (BUCKETS, 1 + reasons) and `bias` (1 + reasons,);
     column 0 is the log odds of any reason, the others are the logits of `reasons` in order. `centre` is the mean vector
-    of the training. `threshold` is the chance of a reason from which a person takes over.
+    of the training. `threshold` is the chance of a reason from which a person takes over. `known` are vectors of phrases
+    that were embedded at the training, which saves embedding them at every start.
     """
 
     dense: NDArray[np.float32]
@@ -65,6 +66,7 @@ class Weights:
     centre: NDArray[np.float32]
     reasons: tuple[EscalationReason, ...]
     threshold: float
+    known: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def signals(reading: Reading, mood: float, *, keyword: bool, nearness: float) ->
             reason in reading.sure,
             reason in reading.likely,
             reason in reading.likely and not reading.workspace,
+            reason in reading.declined,
         )
     ]
     return [
@@ -94,6 +97,7 @@ def signals(reading: Reading, mood: float, *, keyword: bool, nearness: float) ->
         float(bool(reading.sure)),
         float(bool(reading.likely)),
         float(len(reading.sure) > 1),
+        float(bool(reading.declined) and not reading.sure),
         float(reading.workspace),
         float(keyword),
         float(is_negative(mood)),

@@ -36,11 +36,12 @@ _NEVER_DECLINED = frozenset({EscalationReason.PROFANITY})
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The reasons that a message shows signs of, and whether it speaks of what customers build."""
+    """The reasons that a message shows signs of, those that it rejects, and whether it speaks of what customers build."""
 
     sure: frozenset[EscalationReason]
     likely: frozenset[EscalationReason]
     workspace: bool
+    declined: frozenset[EscalationReason] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def read_signs(sentences: Sequence[str], languages: Collection[str] = LANGUAGES)
     spoken = [rules for rules in _compiled() if rules.language in languages]
     sure: set[EscalationReason] = set()
     likely: set[EscalationReason] = set()
+    declined: set[EscalationReason] = set()
     workspace = False
     for sentence in sentences:
         folded = _even(fold(sentence))
@@ -70,13 +72,12 @@ def read_signs(sentences: Sequence[str], languages: Collection[str] = LANGUAGES)
             blanked = rules.look_alikes.sub(_BLANK, blanked)
         for rules in spoken:
             workspace = workspace or rules.workspace.search(folded) is not None
-            sure |= {
-                reason for reason, signs in rules.sure if _shows(reason, signs, rules, blanked)
-            }
-            likely |= {
-                reason for reason, signs in rules.likely if _shows(reason, signs, rules, blanked)
-            }
-    return Reading(frozenset(sure), frozenset(likely), workspace)
+            for signs, shown in ((rules.sure, sure), (rules.likely, likely)):
+                for reason, pattern in signs:
+                    found = _shows(reason, pattern, rules, blanked)
+                    if found is not None:
+                        (shown if found else declined).add(reason)
+    return Reading(frozenset(sure), frozenset(likely), workspace, frozenset(declined))
 
 
 def repeated_phrase(sentence: str, phrases: Sequence[ExamplePhrase]) -> ExamplePhrase | None:
@@ -135,11 +136,16 @@ def _even(folded: str) -> str:
     return folded.replace("`", "'").replace("\u00b4", "'").replace("\u00a0", " ")
 
 
-def _shows(reason: EscalationReason, signs: re.Pattern[str], rules: _Compiled, text: str) -> bool:
-    return any(
-        reason in _NEVER_DECLINED or not _is_declined(text, match, rules)
-        for match in signs.finditer(text)
-    )
+def _shows(
+    reason: EscalationReason, signs: re.Pattern[str], rules: _Compiled, text: str
+) -> bool | None:
+    """Whether a sign stands in the text: True, False if only signs that are rejected do, None if there is none."""
+    found: bool | None = None
+    for match in signs.finditer(text):
+        if reason in _NEVER_DECLINED or not _is_declined(text, match, rules):
+            return True
+        found = False
+    return found
 
 
 def _is_declined(text: str, match: re.Match[str], rules: _Compiled) -> bool:
