@@ -1,8 +1,9 @@
-"""The judge port on this machine: rules, the company's phrases and a small classifier; no network, no database."""
+"""The judge port on this machine: rules, the company's phrases and a linear model; no network, no database."""
 
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,22 +11,34 @@ from pathlib import Path
 
 import numpy as np
 
-from services.agent.adapters.embedder_minilm import DamagedModelError, minilm
+from services.agent.adapters.embedder_e5 import multilingual_e5
+from services.agent.adapters.embedder_minilm import DamagedModelError
 from services.agent.adapters.language_recognition import recognised
 from services.agent.application.ports import Vectors
+from services.agent.domain.classifier import Weights, chance, letters, signals
 from services.agent.domain.example_phrases import ExamplePhrase, RulesFileError, read_phrases
 from services.agent.domain.formatting import is_reply
 from services.agent.domain.judgement import Findings, Judgement, judge_findings
+from services.agent.domain.language import Recognised
 from services.agent.domain.own_text import own_text, sentences
-from services.agent.domain.paraphrase import Weights, probabilities
 from services.agent.domain.sentiment import score_read
-from services.agent.domain.signs import is_bare_keyword, nearest_phrase, read_signs
+from services.agent.domain.signs import (
+    Reading,
+    is_bare_keyword,
+    nearness,
+    read_signs,
+    repeated_phrase,
+    same_meaning,
+)
 from services.agent.domain.turn import Channel, EscalationReason, InboundText
 
 RULES_FILE = "escalation-rules.md"
 _MODELS = Path(__file__).resolve().parent.parent / "models"
 WEIGHTS = _MODELS / "judge.npz"
 WEIGHTS_CARD = _MODELS / "judge.json"
+# One key held down, or signs alone, say nothing that could be judged.
+_LETTER = re.compile(r"[^\W_]")
+_FEWEST_LETTERS = 3
 Encode = Callable[[Sequence[str]], Vectors]
 
 
@@ -37,8 +50,20 @@ class Heard:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a message says beside its vector; `text` is the part that the company does not call harmless."""
+
+    text: str
+    language: Recognised
+    reading: Reading
+    mood: float
+    keyword: bool
+    example: EscalationReason | None = None
+
+
 class LocalJudge:
-    """Judges in one thread of its own, so that the event loop goes on and texts are embedded one batch at a time."""
+    """Judges in one thread of its own, so that the event loop goes on and one text at a time is embedded."""
 
     def __init__(
         self,
@@ -46,10 +71,10 @@ class LocalJudge:
         weights: Weights | None = None,
         encode: Encode | None = None,
     ) -> None:
-        self._encode = encode or minilm().encode
+        self._encode = encode or multilingual_e5().encode
         self._weights = weights or load_weights()
         self._phrases = tuple(phrases)
-        self._phrase_vectors = self._encode([phrase.text for phrase in self._phrases])
+        self._phrase_vectors = self._embed_phrases()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
 
     async def judge(self, messages: Sequence[InboundText], channel: Channel) -> Judgement:
@@ -61,42 +86,59 @@ class LocalJudge:
 
     def find(self, messages: Sequence[Heard]) -> list[Findings]:
         """Finds out about each message what a judgement rests on; any number of messages at once."""
-        owns = [own_text(message.text) for message in messages]
-        pieces = [
-            [*_subject(message), *sentences(own)]
-            for message, own in zip(messages, owns, strict=True)
-        ]
-        vectors = self._encode([piece for some in pieces for piece in some])
-        found: list[Findings] = []
-        start = 0
-        for own, some in zip(owns, pieces, strict=True):
-            found.append(self._findings(own, some, vectors[start : start + len(some)]))
-            start += len(some)
-        return found
+        read = [read_message(message, self._phrases) for message in messages]
+        vectors = self._encode([one.text for one in read])
+        return [self._findings(one, vector) for one, vector in zip(read, vectors, strict=True)]
 
-    def _findings(self, own: str, pieces: Sequence[str], vectors: Vectors) -> Findings:
-        language = recognised(own or "\n".join(pieces))
-        near = [self._nearest(piece, vector) for piece, vector in zip(pieces, vectors, strict=True)]
-        # What the company says is no escalation is not looked at any further.
-        open_places = [
-            place for place, phrase in enumerate(near) if phrase is None or phrase.reason
-        ]
-        open_pieces = [pieces[place] for place in open_places]
-        reading = read_signs(open_pieces, language.possible)
+    def _embed_phrases(self) -> Vectors:
+        known = self._weights.known
+        new = [phrase.text for phrase in self._phrases if phrase.text not in known]
+        vectors = {**known, **dict(zip(new, self._encode(new), strict=True))}
+        return np.array([vectors[phrase.text] for phrase in self._phrases], np.float32)
+
+    def _findings(self, read: Read, vector: Vectors) -> Findings:
+        cosines = self._phrase_vectors @ vector if self._phrases else np.zeros(0, np.float32)
+        said = same_meaning(self._phrases, cosines) if self._phrases and read.text else None
+        example = read.example or (said.reason if said else None)
+        harmless = not read.text or (said is not None and said.reason is None)
+        found = None
+        if not harmless:
+            known = signals(
+                read.reading,
+                read.mood,
+                keyword=read.keyword,
+                nearness=nearness(self._phrases, cosines),
+            )
+            found = chance(self._weights, vector, known, letters(read.text), read.reading.sure)
         return Findings(
-            language=language.language,
-            sentiment=score_read(own, read_signs(sentences(own), language.possible)),
-            reading=reading,
-            keyword=is_bare_keyword(own),
-            example=_gravest([phrase.reason for phrase in near if phrase and phrase.reason]),
-            probabilities=probabilities(self._weights, open_pieces, vectors[open_places]),
-            language_certain=language.certain,
+            language=read.language.language,
+            sentiment=read.mood,
+            keyword=read.keyword,
+            example=example,
+            chance=found,
+            language_certain=read.language.certain,
         )
 
-    def _nearest(self, piece: str, vector: Vectors) -> ExamplePhrase | None:
-        if not self._phrases:
-            return None
-        return nearest_phrase(piece, self._phrases, self._phrase_vectors @ vector)
+
+def read_message(message: Heard, phrases: Sequence[ExamplePhrase] = ()) -> Read:
+    """Reads the subject and a customer's own words, without the sentences that the company calls harmless."""
+    own = own_text(message.text)
+    pieces = [*_subject(message), *sentences(own)]
+    language = recognised(own or "\n".join(pieces))
+    said = [repeated_phrase(piece, phrases) for piece in pieces]
+    left = [
+        piece
+        for piece, phrase in zip(pieces, said, strict=True)
+        if phrase is None or phrase.reason is not None
+    ]
+    return Read(
+        text="\n".join(left) if len(set(_LETTER.findall("".join(left)))) >= _FEWEST_LETTERS else "",
+        language=language,
+        reading=read_signs(left, language.possible),
+        mood=score_read(own, read_signs(sentences(own), language.possible)),
+        keyword=is_bare_keyword(own),
+        example=_gravest([phrase.reason for phrase in said if phrase]),
+    )
 
 
 def load_judge(context_dir: Path) -> LocalJudge:
@@ -140,11 +182,13 @@ def load_weights() -> Weights:
         )
     with np.load(WEIGHTS, allow_pickle=False) as stored:
         return Weights(
-            vectors=stored["vectors"].astype(np.float32),
+            dense=stored["dense"].astype(np.float32),
+            letters=stored["letters"].astype(np.float32),
             bias=stored["bias"].astype(np.float32),
             centre=stored["centre"].astype(np.float32),
             reasons=tuple(EscalationReason(reason) for reason in card["reasons"]),
             threshold=float(card["threshold"]),
+            known=dict(zip(stored["phrases"].tolist(), stored["phrase_vectors"], strict=True)),
         )
 
 

@@ -1,30 +1,20 @@
 """Whether a person must take over, judged on what the customer wrote.
 
-Three witnesses speak on a message: the rules of the languages, the company's own example phrases, and a small
-classifier for what no rule foresaw. Any of them is enough, because a missed hand-over costs more than a needless one;
-the gravest reason wins.
+Certain are only a bare word for a person and a company's example phrase that is repeated. Everything else is decided by
+one linear model (classifier.py) that weighs all that is known of the message; the gravest reason of a batch wins.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from services.agent.domain.sentiment import is_negative
-from services.agent.domain.signs import Reading
+from services.agent.domain.classifier import JUDGED, Chance
 from services.agent.domain.turn import Channel, Escalation, EscalationReason, Urgency
 
-# Gravest first.
-GRAVITY: tuple[tuple[EscalationReason, Urgency], ...] = (
-    (EscalationReason.LEGAL_LANGUAGE, Urgency.CRITICAL),
-    (EscalationReason.PROFANITY, Urgency.HIGH),
-    (EscalationReason.REFUND_REQUEST, Urgency.HIGH),
-    (EscalationReason.PRICING_INQUIRY, Urgency.NORMAL),
-    (EscalationReason.EXPLICIT_HUMAN_REQUEST, Urgency.HIGH),
-    (EscalationReason.NEGATIVE_SENTIMENT, Urgency.HIGH),
-)
-JUDGED = tuple(reason for reason, _ in GRAVITY)
-_URGENCY = dict(GRAVITY)
+_URGENCY = {
+    EscalationReason.LEGAL_LANGUAGE: Urgency.CRITICAL,
+    EscalationReason.PRICING_INQUIRY: Urgency.NORMAL,
+}
 _SURE = 0.95
-_LIKELY = 0.8
 _BORDER = 0.5
 
 
@@ -46,18 +36,17 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the witnesses say on one message.
+    """What was found on one message.
 
     `keyword` tells that the text is a bare word for a person. `example` is the reason of the company's phrase that the
-    message repeats. `probabilities` are the classifier's, each in [0, 1], with 0.5 at the threshold.
+    message repeats. `chance` is the model's; None if nothing is left to judge.
     """
 
     language: str
     sentiment: float
-    reading: Reading
     keyword: bool = False
     example: EscalationReason | None = None
-    probabilities: Mapping[EscalationReason, float] = field(default_factory=dict)
+    chance: Chance | None = None
     language_certain: bool = True
 
 
@@ -73,7 +62,7 @@ def judge_findings(batch: Sequence[Findings], channel: Channel) -> Judgement:
         keyword = Escalation(EscalationReason.WHATSAPP_HUMAN_KEYWORD, Urgency.HIGH)
         return Judgement(keyword, 1.0, sentiment, spoken.language, spoken.language_certain)
     reason = next((reason for reason in JUDGED if scores.get(reason, 0.0) >= _BORDER), None)
-    escalation = None if reason is None else Escalation(reason, _URGENCY[reason])
+    escalation = None if reason is None else Escalation(reason, _URGENCY.get(reason, Urgency.HIGH))
     best = max(scores.values(), default=0.0) if reason is None else scores[reason]
     return Judgement(
         escalation, round(best, 4), sentiment, spoken.language, spoken.language_certain
@@ -81,16 +70,11 @@ def judge_findings(batch: Sequence[Findings], channel: Channel) -> Judgement:
 
 
 def _scores(findings: Findings) -> dict[EscalationReason, float]:
-    reading = findings.reading
-    scores = dict(findings.probabilities)
-    # The classifier tells reasons apart worse than it tells that there is one.
-    witnessed: dict[EscalationReason, float] = dict.fromkeys(reading.sure, _SURE)
-    if not reading.workspace:
-        witnessed = dict.fromkeys(reading.likely, _LIKELY) | witnessed
+    certain: dict[EscalationReason, float] = {}
     if findings.example is not None:
-        witnessed[findings.example] = _SURE
+        certain[findings.example] = _SURE
     if findings.keyword:
-        witnessed[EscalationReason.EXPLICIT_HUMAN_REQUEST] = _SURE
-    if is_negative(findings.sentiment):
-        witnessed.setdefault(EscalationReason.NEGATIVE_SENTIMENT, _LIKELY)
-    return witnessed or scores
+        certain[EscalationReason.EXPLICIT_HUMAN_REQUEST] = _SURE
+    if findings.chance is None:
+        return certain
+    return {findings.chance.reason: findings.chance.score} | certain

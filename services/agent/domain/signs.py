@@ -24,8 +24,8 @@ _TURN = re.compile(
     r"[,;:()]|\b(?:but|just|pero|sino|solo|mas|mais|aber|sondern|nur|ma|solo|lekin|bas|par|e|and|und)\b"
 )
 _LONGEST_KEYWORD = 60
-# Cosine of all-MiniLM-L6-v2 from which two sentences ask for the same; chosen on the development messages.
-_SAME_MEANING = 0.82
+# Cosine of multilingual-e5-small from which two texts say the same; paraphrases of one question have 0.97 and more.
+_SAME_MEANING = 0.96
 # Whoever writes one of these alone on a phone may miss a letter.
 _MISSPELT = word_set(
     "human humano humana humain umano mensch person persona personne pessoa agent agente operator operador operatore "
@@ -36,11 +36,12 @@ _NEVER_DECLINED = frozenset({EscalationReason.PROFANITY})
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The reasons that a message shows signs of, and whether it speaks of what customers build."""
+    """The reasons that a message shows signs of, those that it rejects, and whether it speaks of what customers build."""
 
     sure: frozenset[EscalationReason]
     likely: frozenset[EscalationReason]
     workspace: bool
+    declined: frozenset[EscalationReason] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def read_signs(sentences: Sequence[str], languages: Collection[str] = LANGUAGES)
     spoken = [rules for rules in _compiled() if rules.language in languages]
     sure: set[EscalationReason] = set()
     likely: set[EscalationReason] = set()
+    declined: set[EscalationReason] = set()
     workspace = False
     for sentence in sentences:
         folded = _even(fold(sentence))
@@ -70,23 +72,33 @@ def read_signs(sentences: Sequence[str], languages: Collection[str] = LANGUAGES)
             blanked = rules.look_alikes.sub(_BLANK, blanked)
         for rules in spoken:
             workspace = workspace or rules.workspace.search(folded) is not None
-            sure |= {
-                reason for reason, signs in rules.sure if _shows(reason, signs, rules, blanked)
-            }
-            likely |= {
-                reason for reason, signs in rules.likely if _shows(reason, signs, rules, blanked)
-            }
-    return Reading(frozenset(sure), frozenset(likely), workspace)
+            for signs, shown in ((rules.sure, sure), (rules.likely, likely)):
+                for reason, pattern in signs:
+                    found = _shows(reason, pattern, rules, blanked)
+                    if found is not None:
+                        (shown if found else declined).add(reason)
+    return Reading(frozenset(sure), frozenset(likely), workspace, frozenset(declined))
 
 
-def nearest_phrase(
-    sentence: str, phrases: Sequence[ExamplePhrase], cosines: NDArray[np.float32]
-) -> ExamplePhrase | None:
-    """Returns the company's phrase that a sentence says, in the same words or near enough in meaning."""
+def repeated_phrase(sentence: str, phrases: Sequence[ExamplePhrase]) -> ExamplePhrase | None:
+    """Returns the company's phrase that a sentence says in the same words."""
     said = _spoken_words(sentence)
-    same = next((phrase for phrase in phrases if _spoken_words(phrase.text) == said), None)
+    return next((phrase for phrase in phrases if _spoken_words(phrase.text) == said), None)
+
+
+def same_meaning(
+    phrases: Sequence[ExamplePhrase], cosines: NDArray[np.float32]
+) -> ExamplePhrase | None:
+    """Returns the nearest phrase if a text with these cosines to the phrases says the same in other words."""
     best = int(cosines.argmax())
-    return same or (phrases[best] if cosines[best] >= _SAME_MEANING else None)
+    return phrases[best] if cosines[best] >= _SAME_MEANING else None
+
+
+def nearness(phrases: Sequence[ExamplePhrase], cosines: NDArray[np.float32]) -> float:
+    """Returns how much nearer a text is to the examples than to the counter-examples; 0 unless there are both."""
+    examples = [cosine for phrase, cosine in zip(phrases, cosines, strict=True) if phrase.reason]
+    counter = [cosine for phrase, cosine in zip(phrases, cosines, strict=True) if not phrase.reason]
+    return float(max(examples) - max(counter)) if examples and counter else 0.0
 
 
 def is_bare_keyword(text: str) -> bool:
@@ -124,11 +136,16 @@ def _even(folded: str) -> str:
     return folded.replace("`", "'").replace("\u00b4", "'").replace("\u00a0", " ")
 
 
-def _shows(reason: EscalationReason, signs: re.Pattern[str], rules: _Compiled, text: str) -> bool:
-    return any(
-        reason in _NEVER_DECLINED or not _is_declined(text, match, rules)
-        for match in signs.finditer(text)
-    )
+def _shows(
+    reason: EscalationReason, signs: re.Pattern[str], rules: _Compiled, text: str
+) -> bool | None:
+    """Whether a sign stands in the text: True, False if only signs that are rejected do, None if there is none."""
+    found: bool | None = None
+    for match in signs.finditer(text):
+        if reason in _NEVER_DECLINED or not _is_declined(text, match, rules):
+            return True
+        found = False
+    return found
 
 
 def _is_declined(text: str, match: re.Match[str], rules: _Compiled) -> bool:

@@ -18,7 +18,7 @@ Any question about prices.
 
 ### Examples
 
-- Do you also lease the wall displays to us?
+- Do the wall displays also come in dark green?
 
 ### Not an escalation
 
@@ -42,7 +42,10 @@ def test_bullets_are_read_with_their_lines() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Do you also lease the wall displays to us?", "Do you lease wall displays to us as well?"],
+    [
+        "Do the wall displays also come in dark green?",
+        "Do wall displays come in dark green as well?",
+    ],
 )
 def test_an_added_example_escalates_in_its_own_and_in_other_words(text: str) -> None:
     assert judge("", text).escalation is None
