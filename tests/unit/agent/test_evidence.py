@@ -1,24 +1,28 @@
 """The evidence model: what it measures, how it orders, and what the floor holds back."""
 
 import json
-from dataclasses import replace
+import math
 from pathlib import Path
 
 import pytest
 
 from services.agent.adapters.evidence_file import evidence_model, load_evidence_model
+from services.agent.domain.answerability import measure_question
 from services.agent.domain.chunks import Kind
 from services.agent.domain.evidence import (
     Candidate,
     EvidenceModel,
     LogisticModel,
+    StagedModel,
     Statistics,
     answering,
     fuse,
     judge,
     measure,
+    question_terms,
 )
 from services.agent.domain.knowledge import Section
+from services.agent.domain.terms import terms
 
 RESET = Section(
     "a#1",
@@ -47,22 +51,44 @@ def cosines(value: float) -> dict[Kind, float]:
     return dict.fromkeys(Kind, value)
 
 
+def asked(question: str, spread: dict[str, int], *held: str) -> dict[str, float]:
+    terms_held = [frozenset(terms(text)) for text in held]
+    statistics = Statistics(100, spread)
+    weights = statistics.weights(question_terms(question))
+    return measure_question(question, weights, spread, terms_held, {})
+
+
 def test_full_coverage_is_one_and_none_is_nought() -> None:
     found = measure("reset password", [Candidate(RESET), Candidate(EXPORT)], STATISTICS)
-    assert found["covered"].tolist() == pytest.approx([1.0, 0.0])
+    assert found["statement_covered"].tolist() == pytest.approx([1.0, 0.0])
     assert found["title_covered"].tolist() == pytest.approx([1.0, 0.0])
 
 
-def test_a_term_that_stands_nowhere_counts_against_all() -> None:
-    known = measure("reset password", [Candidate(RESET)], STATISTICS)["covered"][0]
-    unknown = measure("reset password of salesforce", [Candidate(RESET)], STATISTICS)["covered"][0]
-    assert unknown < 0.7 * known
+def test_what_stands_in_none_of_the_first_sections_is_missing() -> None:
+    spread = {"reset": 1, "password": 1}
+    assert asked("reset password", spread, "reset", "password")["missing"] == 0.0
+    assert asked("reset password", spread, "other", "words")["missing"] == pytest.approx(1.0)
+    late = asked("reset password", spread, "other", "words", "here", "reset password")
+    assert late["missing"] == pytest.approx(1.0)
+    rare = asked("reset password of salesforce", spread, "reset password")["missing"]
+    assert 1 / 3 < rare < 1 / 2
 
 
-def test_the_lead_is_the_distance_to_the_best_other() -> None:
-    given = [Candidate(RESET, cosines(0.8)), Candidate(EXPORT, cosines(0.5))]
-    lead = measure("reset", given, STATISTICS)["cosine_lead"]
-    assert lead.tolist() == pytest.approx([0.3, -0.3])
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("Do you integrate with SAP?", 1),
+        ("can I connect HubSpot", 1),
+        ("Do you support Okta?", 0),
+        ("Integrate it", 0),
+        ("Thanks. Integrate it", 0),
+        ("DO YOU INTEGRATE IT", 0),
+        ("Wie kann ich Rechnungen als Kuchen bekommen?", 0),
+        ("Wie kann ich Rechnungen als XRechnung bekommen?", 1),
+    ],
+)
+def test_a_name_that_stands_nowhere_is_told_from_other_words(question: str, names: int) -> None:
+    assert asked(question, {"okta": 1}, "")["unknown_name"] == names
 
 
 def test_measures_know_no_scale_of_the_collection() -> None:
@@ -88,15 +114,31 @@ def test_without_one_vector_all_are_judged_by_words() -> None:
     )
 
 
+def test_the_others_fall_behind_the_first_by_the_odds_of_the_ranking() -> None:
+    staged = StagedModel({"title_covered": 2.0}, LogisticModel({"missing": -1.0}, 0.5, 0.6))
+    judged = judge(
+        "reset password",
+        [Candidate(EXPORT), Candidate(RESET)],
+        STATISTICS,
+        EvidenceModel(staged, staged),
+    )
+    assert [e.section for e in judged] == [RESET, EXPORT]
+    answered = 1 / (1 + math.exp(-0.5))
+    assert [e.score for e in judged] == pytest.approx(
+        [answered, answered * math.exp(-2.0)], abs=1e-4
+    )
+
+
 def test_the_floor_decides_on_the_question() -> None:
-    model = LogisticModel({"covered": 4.0}, -2.0, 0.6)
-    both = EvidenceModel(model, model)
+    def floored(floor: float) -> EvidenceModel:
+        staged = StagedModel({"title_covered": 2.0}, LogisticModel({}, 0.5, floor))
+        return EvidenceModel(staged, staged)
+
     given = [Candidate(RESET), Candidate(EXPORT)]
-    judged = judge("reset password", given, STATISTICS, both)
-    assert answering(judged, given, both) == judged
-    high = EvidenceModel(replace(model, floor=0.99), replace(model, floor=0.99))
-    assert answering(judged, given, high) == []
-    assert answering([], [], both) == []
+    judged = judge("reset password", given, STATISTICS, floored(0.6))
+    assert answering(judged, given, floored(0.6)) == judged
+    assert answering(judged, given, floored(0.99)) == []
+    assert answering([], [], floored(0.6)) == []
 
 
 def test_rankings_are_fused_by_places() -> None:
@@ -118,6 +160,11 @@ def test_the_weights_of_the_package_name_their_data() -> None:
     path = Path(__file__).resolve().parents[3] / "services" / "agent" / "models" / "evidence.json"
     written = json.loads(path.read_text())
     assert len(written["data"]["sha256"]) == 64
-    assert set(evidence_model().lexical.weights) <= set(
-        measure("x", [Candidate(RESET)], STATISTICS)
-    )
+    assert all(source["commit"] and source["licence"] for source in written["data"]["outside"])
+
+
+def test_no_nearness_counts_against_a_section() -> None:
+    model = evidence_model()
+    weights = [*model.hybrid.ranking.values(), *model.lexical.ranking.values()]
+    assert min(weights) >= 0.0
+    assert max(weights) < 20.0

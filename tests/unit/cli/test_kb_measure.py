@@ -6,13 +6,13 @@ import pytest
 
 from cli.kb_measure import Question, QuestionsError, measure, read_questions
 from services.agent.adapters.knowledge_memory import MemoryKnowledgeBase
-from services.agent.domain.evidence import EvidenceModel, LogisticModel
+from services.agent.domain.evidence import EvidenceModel, LogisticModel, StagedModel
 from services.agent.domain.knowledge import read_sections
 
 TEXT = "# Doc\n\n## Reset a password\n\nAsk for a link.\n\n## Export boards\n\nSelect export.\n"
 RESET, EXPORT = (s.section_id for s in read_sections("a.md", TEXT))
 # Answers from half of the question's weight on.
-HALF = LogisticModel({"title_covered": 1.0}, -0.5, 0.5)
+HALF = StagedModel({"title_covered": 1.0}, LogisticModel({"missing": -1.0}, 0.5, 0.5))
 
 
 def base() -> MemoryKnowledgeBase:
