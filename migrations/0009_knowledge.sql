@@ -34,7 +34,15 @@ CREATE TABLE agent.knowledge_gaps (
 CREATE INDEX knowledge_gaps_last ON agent.knowledge_gaps (last_time);
 
 GRANT SELECT ON agent.knowledge_chunks TO fte_turn;
-GRANT SELECT, INSERT, UPDATE ON agent.knowledge_gaps TO fte_turn;
+
+-- A turn may add a gap, and never read what other customers asked.
+CREATE FUNCTION agent.note_gap(asked text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO agent.knowledge_gaps (question) VALUES (asked)
+    ON CONFLICT (question) DO UPDATE SET count = knowledge_gaps.count + 1, last_time = now()
+$$;
+REVOKE ALL ON FUNCTION agent.note_gap FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION agent.note_gap TO fte_turn;
 
 -- What is internal does not exist for a turn, whatever its statements ask for.
 DO $$

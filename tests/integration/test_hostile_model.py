@@ -31,6 +31,8 @@ from tests.integration.agent_world import Agent, fence, limits, message
 from tests.integration.postgres import Database
 from tests.unit.agent.turns import answer
 
+DOCUMENTATION = ("knowledge_base", "knowledge_chunks")
+
 OWN = CustomerId(UUID(int=42))
 OTHERS = tuple(CustomerId(UUID(int=number)) for number in (43, 44, 45))
 SIDES = (
@@ -218,10 +220,14 @@ async def test_without_the_customers_setting_the_turn_role_sees_no_row(agent: Ag
             readable = await connection.fetchval(
                 "SELECT has_table_privilege(current_user, 'agent.' || $1, 'SELECT')", row["relname"]
             )
+            # The documentation is nobody's: a turn sees what is meant for customers.
+            shown = "WHERE audience <> 'customer'" if row["relname"] in DOCUMENTATION else ""
             if readable:
-                assert (
-                    await connection.fetchval(f"SELECT count(*) FROM agent.{row['relname']}") == 0
-                )
+                count = f"SELECT count(*) FROM agent.{row['relname']} {shown}"
+                assert await connection.fetchval(count) == 0
+        assert not await connection.fetchval(
+            "SELECT has_table_privilege(current_user, 'agent.knowledge_gaps', 'SELECT')"
+        )
 
 
 async def test_the_turn_role_cannot_lift_its_own_limits(agent: Agent) -> None:

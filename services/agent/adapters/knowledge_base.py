@@ -145,10 +145,7 @@ WHERE base.audience = 'customer'
 ORDER BY fused.score DESC, base.section_id
 """
 
-_NOTE_GAP = """
-INSERT INTO agent.knowledge_gaps (question) VALUES ($1)
-ON CONFLICT (question) DO UPDATE SET count = knowledge_gaps.count + 1, last_time = now()
-"""
+_NOTE_GAP = "SELECT agent.note_gap($1)"
 
 
 async def _statistics(connection: Connection, wanted: list[str]) -> Statistics:
