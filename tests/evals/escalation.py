@@ -71,7 +71,7 @@ def split_of(message_id: str) -> str:
     return "dev" if hashlib.sha256(message_id.encode()).digest()[0] % 2 == 0 else "test"
 
 
-def labelled() -> list[Labelled]:
+def labelled(name: str = "messages.jsonl") -> list[Labelled]:
     return [
         Labelled(
             str(row["id"]),
@@ -82,7 +82,7 @@ def labelled() -> list[Labelled]:
             str(row["kind"]),
             str(row["split"]),
         )
-        for row in rows("messages.jsonl")
+        for row in rows(name)
     ]
 
 
@@ -151,9 +151,9 @@ def _reason(escalation: object) -> str:
 
 
 def main() -> None:
-    """Prints both halves and the agreement of the labelings."""
-    results = judged(labelled())
-    for split in ("dev", "test"):
+    """Prints both halves, the messages that nobody learnt from, and the agreement of the labelings."""
+    results = judged([*labelled(), *labelled("unseen-messages.jsonl")])
+    for split in ("dev", "test", "unseen"):
         half = [one for one in results if one.message.split == split]
         print(f"\n{split}")
         print("\n".join(count.line(name) for name, count in groups(half).items()))
