@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.kb_commands import kb
 from devstack.environment import SUPERUSER, load_environment
 from devstack.failure import StackError
 
@@ -40,6 +41,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(kb, name="kb")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 
@@ -364,94 +367,6 @@ def _dead_letters(work: "Work") -> None:
     from cli.dlq import run  # noqa: PLC0415
 
     raise typer.Exit(asyncio.run(run(load_environment(), work)))
-
-
-kb = typer.Typer(help="The knowledge base that answers rest on.", no_args_is_help=True)
-app.add_typer(kb, name="kb")
-
-
-@kb.command("sync")
-def kb_sync(
-    *,
-    folder: Annotated[
-        Path | None, typer.Option(help="the documents; default: the stack's context folder")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Makes the running stack's knowledge base equal to a folder of Markdown."""
-    from cli import kb as work  # noqa: PLC0415 - its imports are slow and no other command's
-
-    environment = load_environment()
-    settings = environment.service("agent")
-    documents = folder or Path(settings["FTE_CONTEXT_DIR"])
-    embedder = work.chosen_embedder(settings)
-    raise typer.Exit(
-        asyncio.run(
-            work.run(
-                environment,
-                "fte_agent",
-                lambda pool: work.sync(pool, documents, embedder, as_json=as_json),
-            )
-        )
-    )
-
-
-@kb.command("search", epilog='Example: fte kb search "how do I reset my password"')
-def kb_search(
-    query: Annotated[str, typer.Argument(help="a question, as a customer asks it")],
-    *,
-    as_json: Json = False,
-) -> None:
-    """Searches the running stack's knowledge base as a turn does."""
-    from cli import kb as work  # noqa: PLC0415
-
-    environment = load_environment()
-    embedder = work.chosen_embedder(environment.service("agent"))
-    raise typer.Exit(
-        asyncio.run(
-            work.run(
-                environment,
-                "fte_turn",
-                lambda pool: work.search(pool, query, embedder, as_json=as_json),
-            )
-        )
-    )
-
-
-@kb.command("gaps")
-def kb_gaps(
-    *,
-    most: Annotated[int, typer.Option(help="how many to show", min=1)] = 50,
-    as_json: Json = False,
-) -> None:
-    """Shows the questions that found nothing, in the customers' words: personal data."""
-    from cli import kb as work  # noqa: PLC0415
-
-    raise typer.Exit(
-        asyncio.run(
-            work.run(
-                load_environment(),
-                "fte_agent",
-                lambda pool: work.gaps(pool, most=most, as_json=as_json),
-            )
-        )
-    )
-
-
-@kb.command("eval")
-def kb_eval(
-    *,
-    folder: Annotated[Path, typer.Option(help="the documents")] = Path("context"),
-    questions: Annotated[
-        Path, typer.Option(help="questions with their sections, JSON lines")
-    ] = Path("tests/evals/data/questions.jsonl"),
-    split: Annotated[str, typer.Option(help="dev, test or all")] = "test",
-    as_json: Json = False,
-) -> None:
-    """Measures retrieval on a file of questions, in memory; needs no running stack."""
-    from cli.kb import evaluate  # noqa: PLC0415
-
-    raise typer.Exit(evaluate(folder, questions, split, as_json=as_json))
 
 
 def main() -> None:
