@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install runtime run test check format lint types imports protos generate generated unit gate contract \
+.PHONY: help install runtime run test check format lint types imports protos generate generated unit quality gate contract \
         integration faults mutants e2e evals corpora campaign lock clean
 
 help: ## Lists the targets
@@ -38,7 +38,8 @@ run: install ## Starts everything and plays the demonstration; ONCE=1 ends after
 	@exec $(BIN)/fte up $(if $(ONCE),--once,--demo)
 
 # What waits for processes most of the time runs in pairs; each stack chooses its own ports.
-test: install runtime check unit ## Runs all checks and all tests
+test: install runtime check ## Runs all checks and all tests
+	@$(MAKE) --no-print-directory -j2 --output-sync=target unit quality
 	@$(MAKE) --no-print-directory -j2 --output-sync=target contract integration
 	@$(MAKE) --no-print-directory -j2 --output-sync=target faults mutants-third
 	@$(MAKE) --no-print-directory e2e
@@ -73,8 +74,11 @@ generated: install ## Fails if gen/ or docs/settings.md is stale
 	$(BIN)/python scripts/generate.py --check
 	$(BIN)/python scripts/settings_table.py --check
 
-unit: install ## Runs the unit tests and the short evaluations of the employee's parts
-	$(BIN)/pytest tests/unit tests/evals
+unit: install ## Runs the unit tests
+	$(BIN)/pytest tests/unit
+
+quality: install ## Runs the short evaluations of judgement, retrieval and guard rails against their records
+	$(BIN)/pytest tests/evals
 
 gate: install runtime ## Runs the gate that every change of the employee must pass, on a stack of its own
 	$(BIN)/pytest tests/gate
