@@ -252,7 +252,11 @@ def _response(
     text = answer.response if answer else ""
     parts = format_answer(text, turn.channel, context, kind.value)
     # The link opens the status page: it is sent, but kept in no conversation.
-    bare = format_answer(text, turn.channel, replace(context, status_url=""), kind.value)
+    bare = (
+        format_answer(text, turn.channel, replace(context, status_url=""), kind.value)
+        if context.status_url
+        else parts
+    )
     said = "\n\n".join(part.text for part in bare)
     return ResponseGiven(
         message_id=MessageId(clock.new_id()),
