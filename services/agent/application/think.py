@@ -147,17 +147,21 @@ class Thinker:
         return run.answer(issue)
 
     async def _judged(self, turn: Turn) -> tuple[Escalation | None, str]:
-        """What the customer's words decide before any model is asked, and their language."""
+        """What is decided before any model is asked, by who is writing and by the words, and their language."""
+        # Who may be another person than we know is answered by a person, whatever the words say.
+        doubted = any(message.conflicting for message in turn.batch)
+        doubt = Escalation(EscalationReason.CONFLICTING_IDENTITY, Urgency.HIGH) if doubted else None
         try:
             judgement = await self._judge.judge(turn.batch, turn.channel)
         except Exception:
             # Whatever is wrong with the judge, an unjudged message is no message for the AI.
             log.exception("the judge failed", turn_id=str(turn.turn_id))
-            return Escalation(EscalationReason.MODEL_FAULT, Urgency.HIGH), turn.language
+            fault = Escalation(EscalationReason.MODEL_FAULT, Urgency.HIGH)
+            return doubt or fault, turn.language
         # A guess yields to what the conversation was held in.
         guessed = not judgement.language_certain and turn.language != DEFAULT_LANGUAGE
         language = turn.language if guessed else judgement.language
-        return judgement.escalation, language
+        return doubt or judgement.escalation, language
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,10 @@ class Urgency(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InboundText:
-    """One message of the batch: what the customer wrote, and what the form asked beside it."""
+    """One message of the batch: what the customer wrote, and what the form asked beside it.
+
+    `conflicting` tells that identity does not know for sure who wrote it.
+    """
 
     message_id: MessageId
     channel: Channel
@@ -95,6 +98,7 @@ class InboundText:
     form_reference: str = ""
     sender_name: str = ""
     status_url: str = ""
+    conflicting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

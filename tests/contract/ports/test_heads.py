@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.agent.adapters.inbound import Owned
+from services.agent.adapters.mapping import turn_from_proto, turn_to_proto
 from services.agent.application.runner import Head
 from services.agent.application.turns import Begun, Commit
 from services.agent.domain.decisions import BEGINS, TRIES
@@ -228,6 +229,18 @@ async def test_an_unreadable_message_goes_to_a_person_at_once(agent: AgentStores
     ended = await agent.turns.begin(CUSTOMER, Side.VERIFIED, "r/1", None, limits)
     assert isinstance(ended, Commit)
     assert ended.outcome == "failed"
+
+
+async def test_doubt_about_the_sender_comes_with_the_turn(agent: AgentStores) -> None:
+    sure, doubted = message("first", 1), message("second", 2)
+    await agent.inbound.store([Owned(sure, CUSTOMER), Owned(doubted, CUSTOMER, conflicting=True)])
+    turn = await agent.begin()
+    assert [m.conflicting for m in turn.batch] == [False, True]
+    assert turn_from_proto(turn_to_proto(turn)) == turn
+    # Stored once: a repeat changes nothing, whatever identity says by then.
+    await agent.inbound.store([Owned(doubted, CUSTOMER)])
+    await agent.overtake()
+    assert [m.conflicting for m in (await agent.begin()).batch] == [False, True]
 
 
 async def test_a_stale_cached_state_is_not_believed(agent: AgentStores) -> None:

@@ -324,6 +324,16 @@ class BrokenJudge:
         raise OSError("no model")
 
 
+async def test_who_may_be_another_person_is_answered_by_a_person() -> None:
+    doubted = replace(text("Where can I see my invoices?", Channel.WHATSAPP), conflicting=True)
+    for batch in ((doubted,), (text("Hello", Channel.WHATSAPP, 2), doubted)):
+        model = ScriptedModel(calls(TICKET))
+        answer = await think(turn(*batch), model)
+        assert answer.escalation is not None
+        assert answer.escalation.reason is EscalationReason.CONFLICTING_IDENTITY
+        assert model.requests == []
+
+
 async def test_a_judge_that_fails_hands_the_turn_to_a_person() -> None:
     model = ScriptedModel(calls(TICKET), calls(SEARCH), calls(SEND))
     thinker = Thinker(
