@@ -17,6 +17,7 @@ from services.agent.application.ports import (
     ToolRequest,
 )
 from services.agent.domain import quoting, sentiment
+from services.agent.domain.category_words import category_of
 from services.agent.domain.formatting import is_reply
 from services.agent.domain.reading import asked, language_of, own_words
 from services.agent.domain.terms import terms
@@ -60,7 +61,8 @@ class OfflinePolicy:
         step = len([item for item in request.transcript if isinstance(item, ModelSaid)])
         if "create_ticket" not in done:
             issue = " ".join((subject or points[0]).split())[:200]
-            return _calls(step, ("create_ticket", {"issue": issue, "category": _category(text)}))
+            category = category_of(f"{subject}\n{text}")
+            return _calls(step, ("create_ticket", {"issue": issue, "category": category}))
         if not any(item.name == "get_customer_history" for item in answered):
             return _calls(step, ("get_customer_history", {}))
         searches = _searches(request)
@@ -160,17 +162,6 @@ def _is_object(arguments: str) -> bool:
         return isinstance(json.loads(arguments), dict)
     except json.JSONDecodeError:
         return False
-
-
-def _category(text: str) -> str:
-    words = set(terms(text))
-    if words & set(terms("invoice billing payment card VAT subscription plan")):
-        return "billing"
-    if words & set(terms("bug crash error broken fails")):
-        return "bug_report"
-    if words & set(terms("suggestion feedback idea feature")):
-        return "feedback"
-    return "technical"
 
 
 def _escalate(step: int, reason: str) -> ModelReply:
