@@ -135,7 +135,7 @@ class Thinker:
         text = _courtesy(turn, phrases)
         if decided is not None:
             await desk.escalate_by_code(decided, issue)
-        elif text and drafts.said_before(text, turn.history) and text != phrases.welcome:
+        elif text and drafts.said_before(text, turn.matter) and text != phrases.welcome:
             # Asked once and still unclear: a person finds out more than a second question would.
             weak = Escalation(EscalationReason.WEAK_EVIDENCE, Urgency.NORMAL)
             await desk.escalate_by_code(weak, issue)

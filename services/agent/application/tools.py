@@ -307,7 +307,7 @@ class ToolDesk:
             return HandedOver(status="handed_over")
         # A person already has the matter: it is said once more, then the person's answer is awaited.
         waiting = self._phrases.waiting
-        self._finish(response="" if said_before(waiting, self.turn.history) else waiting)
+        self._finish(response="" if said_before(waiting, self.turn.matter) else waiting)
         return HandedOver(status="with_a_person_already")
 
     def _finish(self, response: str = "", escalated: Escalation | None = None) -> None:

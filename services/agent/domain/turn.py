@@ -145,6 +145,11 @@ class Turn:
         """The channel of the batch, on which the answer goes."""
         return self.batch[-1].channel
 
+    @property
+    def matter(self) -> tuple[HistoryLine, ...]:
+        """The earlier lines of the matter that the batch goes on with; none if it begins one."""
+        return tuple(line for line in self.history if line.ticket_id == self.ticket_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Escalation:

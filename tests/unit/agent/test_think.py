@@ -29,6 +29,7 @@ from services.agent.domain.turn import (
     InboundText,
     MessageId,
     Role,
+    TicketId,
     Turn,
     TurnAnswer,
 )
@@ -274,6 +275,23 @@ async def test_a_second_vague_message_goes_to_a_person() -> None:
     answer = await think(given, ScriptedModel(AWAY))
     assert answer.escalation is not None
     assert answer.escalation.reason is EscalationReason.WEAK_EVIDENCE
+
+
+async def test_a_new_matter_is_asked_about_whatever_was_asked_in_another() -> None:
+    other = replace(line(ENGLISH.clarify_vague), ticket_id=TicketId(UUID(int=71)))
+    answer = await think(turn(text("it doesn't work"), history=(other,)), ScriptedModel(AWAY))
+    assert (answer.response, answer.escalation) == (ENGLISH.clarify_vague, None)
+
+
+async def test_each_waiting_matter_is_told_once_that_a_person_follows_up() -> None:
+    first, second = TicketId(UUID(int=71)), TicketId(UUID(int=72))
+    told = replace(line(ENGLISH.waiting, minutes=2), ticket_id=first)
+    between = replace(line("Open **Settings**.", minutes=1), ticket_id=second)
+    given = turn(text("What does Pro cost?"), escalated=True, history=(told, between))
+    again = await think(replace(given, ticket_id=first), ScriptedModel(AWAY))
+    assert (again.response, again.escalation) == ("", None)
+    other = await think(replace(given, ticket_id=second), ScriptedModel(AWAY))
+    assert (other.response, other.escalation) == (ENGLISH.waiting, None)
 
 
 async def test_an_escalated_matter_still_gets_an_answer_to_a_plain_new_question() -> None:
