@@ -1,7 +1,6 @@
 """Composition of the agent: settings, adapters, use cases, serve."""
 
 import asyncio
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -35,7 +34,7 @@ from services.agent.adapters.grpc_service import AgentService
 from services.agent.adapters.head_store import PostgresHeads
 from services.agent.adapters.history import TurnHistory
 from services.agent.adapters.inbound import InboundStore
-from services.agent.adapters.judge import RULES_FILE, LocalJudge, load_judge
+from services.agent.adapters.judge_watch import WatchedJudge, watched_judge
 from services.agent.adapters.knowledge_base import PostgresKnowledgeBase
 from services.agent.adapters.knowledge_queries import QueryVectors
 from services.agent.adapters.knowledge_sync import embed_missing, sync
@@ -64,7 +63,6 @@ from services.agent.application.runner import Runner
 from services.agent.application.takeover import TakeOvers
 from services.agent.application.think import Thinker
 from services.agent.application.turns import Commit, Turns
-from services.agent.domain.example_phrases import RulesFileError
 from services.agent.domain.phrases import PhraseBook
 from services.agent.settings import AgentSettings
 
@@ -102,6 +100,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     """Wires everything by hand; nothing is started."""
     process = Process("agent", settings)
     embedder = _embedder(settings, process)
+    judge = watched_judge(settings.context_dir)
     outbox = outbox_ledger(PostgresLedgerRows(pool, OUTBOX), sidecar)
     announcements = announcement_ledger(PostgresLedgerRows(pool, ANNOUNCEMENTS), sidecar)
     facts = fact_ledger(PostgresLedgerRows(pool, FACTS), sidecar)
@@ -139,7 +138,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
         f"{settings.instance}/{uuid4()}",
         PostgresDueHeads(pool, inbound),
         customers,
-        _thinker(settings, turn_pool, process, phrases, embedder),
+        _thinker(settings, turn_pool, process, phrases, embedder, judge),
         settings.runner_capacity,
     )
 
@@ -179,6 +178,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     port, token = settings.dapr_grpc_port, settings.dapr_api_token.get_secret_value()
     process.background("actors", lambda: host_actors(port, token, desk, outcomes))
     process.background("runner", runner.run)
+    process.check(parts={"judge": judge.works})
     _add_checks(process, pool, sidecar)
     return process
 
@@ -248,6 +248,7 @@ def _thinker(
     process: Process,
     phrases: PhraseBook,
     embedder: Embedder,
+    judge: WatchedJudge,
 ) -> Thinker:
     offline = OfflinePolicy()
     key = settings.openai_api_key.get_secret_value()
@@ -259,7 +260,7 @@ def _thinker(
         fallback=offline if model else None,
         knowledge=PostgresKnowledgeBase(turn_pool, QueryVectors(embedder)),
         history=TurnHistory(turn_pool),
-        judge=_judge(settings.context_dir),
+        judge=judge,
         phrases=phrases,
         metering=Metering(
             settings.budgets(), load_prices(), ModelUsage(turn_pool) if key else None
@@ -268,12 +269,3 @@ def _thinker(
         chat_cap_seconds=settings.chat_cap_seconds,
         mail_cap_seconds=settings.mail_cap_seconds,
     )
-
-
-def _judge(context_dir: Path) -> LocalJudge:
-    try:
-        return load_judge(context_dir)
-    except RulesFileError as error:
-        # The product's own rules go on; a desk that answers nothing would be worse.
-        log.error("escalation rules are broken", file=RULES_FILE, problem=str(error))  # noqa: TRY400
-        return LocalJudge()
