@@ -19,7 +19,9 @@ from services.agent.application.ports import (
 from services.agent.domain import quoting, sentiment
 from services.agent.domain.category_words import category_of
 from services.agent.domain.formatting import is_reply
-from services.agent.domain.reading import asked, language_of, own_words
+from services.agent.domain.language import language_of
+from services.agent.domain.own_text import own_text
+from services.agent.domain.reading import asked
 from services.agent.domain.terms import terms
 from services.agent.domain.turn import DEFAULT_LANGUAGE
 
@@ -55,7 +57,7 @@ class OfflinePolicy:
         said = [item for item in request.transcript if isinstance(item, CustomerSaid)]
         answered = [item for item in request.transcript if isinstance(item, ToolAnswered)]
         done = {item.name for item in answered if item.ok}
-        text = "\n".join(own_words(item.text) for item in said).strip()
+        text = "\n".join(own_text(item.text) for item in said).strip()
         subject = next((s.subject for s in said if s.subject and not is_reply(s.subject)), "")
         points = asked([item.text for item in said], subject)
         step = len([item for item in request.transcript if isinstance(item, ModelSaid)])
@@ -107,7 +109,7 @@ class OfflinePolicy:
         pieces: list[str] = []
         foreign = False
         for section, point in quoted:
-            language = language_of(section.content, self._docs_language)
+            language = language_of(section.content) or self._docs_language
             if language != phrases.language and not foreign:
                 foreign = True
                 pieces.append(phrases.passage_intro(language))
@@ -119,7 +121,7 @@ class OfflinePolicy:
     ) -> quoting.Found | None:
         """The best result for a point, one in the customer's language first; a lone point has both attempts."""
         results = [r for s in searches if s.query == point or len(points) == 1 for r in s.results]
-        own = [r for r in results if language_of(r.content, self._docs_language) == language]
+        own = [r for r in results if (language_of(r.content) or self._docs_language) == language]
         return next(iter(own or results), None)
 
 

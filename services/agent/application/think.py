@@ -28,12 +28,11 @@ from services.agent.application.tools import FAILED_SEARCHES, ToolDesk
 from services.agent.domain import drafts, sentiment
 from services.agent.domain.formatting import is_reply
 from services.agent.domain.grounding import share_of
+from services.agent.domain.own_text import considered, own_text
 from services.agent.domain.phrases import PhraseBook, Phrases
 from services.agent.domain.reading import (
     Reading,
-    considered,
     considered_together,
-    own_words,
     read,
     said_subject,
 )
@@ -348,6 +347,6 @@ def _subject(turn: Turn, ticket: CreateTicket | None, issue: str) -> str:
 
 def _issue(turn: Turn, phrases: Phrases) -> str:
     """One line for the ticket from what the customer wrote."""
-    candidates: Sequence[str] = [turn.batch[0].subject, *(own_words(m.content) for m in turn.batch)]
+    candidates: Sequence[str] = [turn.batch[0].subject, *(own_text(m.content) for m in turn.batch)]
     line = next((" ".join(text.split()) for text in candidates if text.strip()), "")
     return line[:200] or phrases.message_subject

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.agent.domain.reading import Reading, own_words, read
+from services.agent.domain.own_text import own_text
+from services.agent.domain.reading import Reading, read
 from services.agent.domain.terms import terms
 from services.agent.domain.turn import Channel, HistoryLine, Role
 
@@ -128,7 +129,7 @@ def _span(line: HistoryLine) -> _Span:
 
 def _gist(text: str) -> str:
     """The first sentence that says something, on one line."""
-    sentences = (" ".join(s.split()) for s in _SENTENCE_END.split(own_words(text)))
+    sentences = (" ".join(s.split()) for s in _SENTENCE_END.split(own_text(text)))
     return _shortened(next((s for s in sentences if s), ""), _SUMMARY_LENGTH)
 
 
