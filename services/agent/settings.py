@@ -7,6 +7,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from chassis.settings import ServiceSettings
+from services.agent.application.turns import TurnTimes
+from services.agent.domain.usage import Budgets, Limit
 
 
 class AgentSettings(ServiceSettings):
@@ -95,3 +97,30 @@ class AgentSettings(ServiceSettings):
     def burst(self) -> timedelta:
         """The longest burst as a duration."""
         return timedelta(seconds=self.burst_seconds)
+
+    def times(self) -> TurnTimes:
+        """How long bursts, turns and the waits between tries take."""
+        return TurnTimes(
+            quiet=self.quiet,
+            burst=self.burst,
+            chat_cap=timedelta(seconds=self.chat_cap_seconds),
+            mail_cap=timedelta(seconds=self.mail_cap_seconds),
+            retry=timedelta(seconds=self.retry_seconds),
+        )
+
+    def budgets(self) -> Budgets:
+        """What turns, customers and the installation may use of a model."""
+        return Budgets(
+            steps=self.turn_steps,
+            turn=Limit(tokens=self.turn_tokens, cost=_micros(self.turn_dollars)),
+            customer_day=Limit(
+                turns=self.customer_day_turns,
+                tokens=self.customer_day_tokens,
+                cost=_micros(self.customer_day_dollars),
+            ),
+            installation_day=Limit(tokens=self.day_tokens, cost=_micros(self.day_dollars)),
+        )
+
+
+def _micros(dollars: float) -> int:
+    return round(dollars * 1_000_000)

@@ -69,7 +69,7 @@ class PostgresHeadTransaction:
     async def waiting(self, limit: int) -> Sequence[InboundText]:
         """Returns messages without an outcome, oldest first: by accept time, per handle by number."""
         records = await self._connection.fetch(
-            "SELECT source FROM agent.messages WHERE customer_id = $1 AND side = $2 "
+            "SELECT source, conflicting FROM agent.messages WHERE customer_id = $1 AND side = $2 "
             "AND direction = 'inbound' AND outcome IS NULL "
             "ORDER BY create_time, handle_id, inbox_seq LIMIT $3",
             *self._mine,
@@ -80,7 +80,8 @@ class PostgresHeadTransaction:
     async def last_inbound(self) -> InboundText | None:
         """Returns the newest message that the customer wrote."""
         record = await self._connection.fetchrow(
-            "SELECT source FROM agent.messages WHERE customer_id = $1 AND side = $2 AND direction = 'inbound' "
+            "SELECT source, conflicting FROM agent.messages "
+            "WHERE customer_id = $1 AND side = $2 AND direction = 'inbound' "
             "ORDER BY create_time DESC, handle_id, inbox_seq DESC LIMIT 1",
             *self._mine,
         )
@@ -132,7 +133,7 @@ class PostgresHeadTransaction:
         if row is None:
             return None
         records = await self._connection.fetch(
-            "SELECT m.source FROM unnest($1::uuid[]) WITH ORDINALITY AS t(message_id, place) "
+            "SELECT m.source, m.conflicting FROM unnest($1::uuid[]) WITH ORDINALITY AS t(message_id, place) "
             "JOIN agent.messages AS m USING (message_id) ORDER BY t.place",
             row["message_ids"],
         )
@@ -225,7 +226,7 @@ class PostgresHeadTransaction:
     def _read(self, record: asyncpg.Record) -> InboundText:
         source = intake_service_pb2.InboundMessage.FromString(record["source"])
         self._sources[MessageId(UUID(source.message_id))] = source
-        return inbound_text(source)
+        return inbound_text(source, conflicting=record["conflicting"])
 
 
 def _head(record: asyncpg.Record) -> HeadRow:

@@ -19,10 +19,11 @@ UNREADABLE = "[This message could not be read.]"
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A message with the customer that identity named."""
+    """A message with the customer that identity named, and whether identity was in doubt."""
 
     message: intake_service_pb2.InboundMessage
     customer_id: CustomerId
+    conflicting: bool = False
 
     @property
     def side(self) -> Side:
@@ -126,8 +127,8 @@ class InboundStore:
 
 _INSERT_MESSAGE = """
     INSERT INTO agent.messages (message_id, customer_id, side, ticket_id, direction, role, channel, subject,
-                                content, handle_id, inbox_seq, source, create_time)
-    VALUES ($1, $2, $3, $4, 'inbound', 'customer', $5, $6, $7, $8, $9, $10, $11)
+                                content, handle_id, inbox_seq, source, create_time, conflicting)
+    VALUES ($1, $2, $3, $4, 'inbound', 'customer', $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT DO NOTHING
 """
 
@@ -154,6 +155,7 @@ def _message(owned: Owned) -> tuple[object, ...]:
         message.inbox_seq,
         message.SerializeToString(),
         moment(message.accept_time),
+        owned.conflicting,
     )
 
 

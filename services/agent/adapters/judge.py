@@ -85,9 +85,15 @@ class LocalJudge:
         return judge_findings(findings, channel)
 
     def find(self, messages: Sequence[Heard]) -> list[Findings]:
-        """Finds out about each message what a judgement rests on; any number of messages at once."""
+        """Finds out about each message what a judgement rests on; any number of messages at once.
+
+        Raises:
+            DamagedModelError: if the model gives no numbers, of which nothing would ever be an escalation.
+        """
         read = [read_message(message, self._phrases) for message in messages]
         vectors = self._encode([one.text for one in read])
+        if not np.isfinite(vectors).all():
+            raise DamagedModelError("the model's vectors are no numbers")
         return [self._findings(one, vector) for one, vector in zip(read, vectors, strict=True)]
 
     def _embed_phrases(self) -> Vectors:

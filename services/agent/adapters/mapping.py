@@ -69,8 +69,10 @@ def storable(text: str) -> str:
     return text.replace("\x00", "")
 
 
-def inbound_text(message: intake_service_pb2.InboundMessage) -> InboundText:
-    """Reads what the customer wrote from intake's message."""
+def inbound_text(
+    message: intake_service_pb2.InboundMessage, *, conflicting: bool = False
+) -> InboundText:
+    """Reads what the customer wrote from intake's message, and whether identity is in doubt of the sender."""
     form = message.web_form if message.HasField("web_form") else None
     return InboundText(
         message_id=MessageId(UUID(message.message_id)),
@@ -84,6 +86,7 @@ def inbound_text(message: intake_service_pb2.InboundMessage) -> InboundText:
         form_reference=form.reference if form else "",
         sender_name=storable(message.sender_name),
         status_url=form.status_url if form else "",
+        conflicting=conflicting,
     )
 
 
@@ -112,6 +115,7 @@ def turn_to_proto(turn: Turn) -> customer_actor_pb2.Turn:
                 form_reference=m.form_reference,
                 sender_name=m.sender_name,
                 status_url=m.status_url,
+                conflicting=m.conflicting,
             )
             for m in turn.batch
         ],
@@ -154,6 +158,7 @@ def turn_from_proto(turn: customer_actor_pb2.Turn) -> Turn:
                 form_reference=m.form_reference,
                 sender_name=m.sender_name,
                 status_url=m.status_url,
+                conflicting=m.conflicting,
             )
             for m in turn.batch
         ),

@@ -188,8 +188,12 @@ class KnowledgeBase(Protocol):
 class CustomerHistory(Protocol):
     """What was said before, as far as the turn's side may see it."""
 
-    async def last_messages(self, turn: Turn, limit: int) -> list[HistoryLine]:
-        """Returns the last messages over all channels, newest first, without the turn's own batch."""
+    async def messages(self, turn: Turn) -> list[HistoryLine]:
+        """Returns what was said over all channels, newest first, without the turn's own batch.
+
+        The newest 20 are whole. Of the others the beginnings suffice, and however many there are, no more than a few
+        thousand come.
+        """
 
 
 class Clock(Protocol):

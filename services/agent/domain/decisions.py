@@ -23,8 +23,8 @@ from services.agent.domain.events import (
     TurnFailed,
 )
 from services.agent.domain.formatting import FormatContext, Limits, Part, format_answer
+from services.agent.domain.own_text import own_text
 from services.agent.domain.phrases import Phrases
-from services.agent.domain.reading import considered, own_words
 from services.agent.domain.sentiment import score
 from services.agent.domain.turn import (
     Channel,
@@ -91,9 +91,9 @@ def decide_answer(
 def decide_with_human(state: State, turn: Turn, phrases: Phrases, clock: Clock) -> list[Event]:
     """Files a batch whose matter a person has: it is kept and shown, and nothing is said."""
     first = turn.batch[0]
-    subject = first.subject or own_words(first.content)[:200] or phrases.message_subject
+    subject = first.subject or own_text(first.content)[:200] or phrases.message_subject
     ticket, opened = _ticket(state, turn, subject, "general", "medium", clock)
-    sentiments = tuple(score(own_words(considered(m.content))) for m in turn.batch)
+    sentiments = tuple(score(m.content) for m in turn.batch)
     return [
         *_opening(state, turn, clock),
         *opened,

@@ -82,7 +82,10 @@ class Urgency(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InboundText:
-    """One message of the batch: what the customer wrote, and what the form asked beside it."""
+    """One message of the batch: what the customer wrote, and what the form asked beside it.
+
+    `conflicting` tells that identity does not know for sure who wrote it.
+    """
 
     message_id: MessageId
     channel: Channel
@@ -95,6 +98,7 @@ class InboundText:
     form_reference: str = ""
     sender_name: str = ""
     status_url: str = ""
+    conflicting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,11 @@ class Turn:
     def channel(self) -> Channel:
         """The channel of the batch, on which the answer goes."""
         return self.batch[-1].channel
+
+    @property
+    def matter(self) -> tuple[HistoryLine, ...]:
+        """The earlier lines of the matter that the batch goes on with; none if it begins one."""
+        return tuple(line for line in self.history if line.ticket_id == self.ticket_id)
 
 
 @dataclass(frozen=True, slots=True)

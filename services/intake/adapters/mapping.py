@@ -66,6 +66,7 @@ def message_content(message: InboundMessage) -> bytes:
         content.email.references.extend(message.email.references)
     if message.whatsapp is not None:
         content.whatsapp.message_sid = message.whatsapp.message_sid
+        content.whatsapp.user_id = message.whatsapp.user_id
         for media in message.whatsapp.media:
             content.whatsapp.media.add(url=media.url, content_type=media.content_type)
     if message.web_form is not None:

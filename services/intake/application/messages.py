@@ -68,10 +68,11 @@ class EmailFacts:
 
 @dataclass(frozen=True, slots=True)
 class WhatsAppFacts:
-    """What Twilio says of a message beside its text."""
+    """What Twilio says of a message beside its text; `user_id` is the sender's beside a number, empty if none."""
 
     message_sid: str
     media: tuple[MediaRef, ...] = ()
+    user_id: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def read_message(fields: Mapping[str, str], raw: bytes, our_number: str) -> Inbo
         raw=raw,
         sender_name=fields.get("ProfileName", "").replace("\0", "")[:_NAME_CHARACTERS],
         body=fields.get("Body", "").replace("\0", "")[:_BODY_CHARACTERS],
-        whatsapp=WhatsAppFacts(sid, _media(fields)),
+        whatsapp=WhatsAppFacts(sid, _media(fields), _user_id_beside(handle, fields)),
         suppress_reason=SuppressReason.OWN_MESSAGE if own else None,
     )
 
@@ -83,6 +83,12 @@ def _sender(fields: Mapping[str, str]) -> Handle:
     if _USER_ID.fullmatch(user_id):
         return Handle(HandleType.WHATSAPP_USER, user_id)
     raise WebhookMalformedError("From")
+
+
+def _user_id_beside(handle: Handle, fields: Mapping[str, str]) -> str:
+    """WhatsApp's id of a sender who shows a number: it tells when the number has another holder."""
+    user_id = fields.get("ExternalUserId", "").removeprefix(_PREFIX)
+    return user_id if handle.type is HandleType.PHONE and _USER_ID.fullmatch(user_id) else ""
 
 
 def _media(fields: Mapping[str, str]) -> tuple[MediaRef, ...]:

@@ -15,8 +15,8 @@ TURNS = (
         "message-conflict-removed",
         "A message is stored once: a repeat fails its whole batch.",
         "services/agent/adapters/inbound.py",
-        "$10, $11)\n    ON CONFLICT DO NOTHING\n",
-        "$10, $11)\n",
+        "$10, $11, $12)\n    ON CONFLICT DO NOTHING\n",
+        "$10, $11, $12)\n",
         caught_in(_TESTS, "test_the_same_message_stored_twice_is_one"),
     ),
     Mutant(

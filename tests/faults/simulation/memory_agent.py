@@ -83,7 +83,7 @@ class MemoryInbound:
                 await transaction.lock(key)
             for owned in batch:
                 self._tables.heads.setdefault((owned.customer_id, owned.side), HeadInMemory())
-                self._tables.add_inbound(owned.message, owned.customer_id, owned.side)
+                self._tables.add_inbound(owned)
             for key in keys:
                 self._tables.recompute_due(key, self._quiet, self._burst)
                 if begin_count is not None:

@@ -14,6 +14,7 @@ from chassis.ledger import Row
 from fte.agent.v1 import agent_service_pb2
 from fte.intake.v1 import intake_service_pb2
 from services.agent.adapters.escalations import ESCALATIONS_TOPIC
+from services.agent.adapters.inbound import Owned
 from services.agent.adapters.mapping import inbound_text, outbound_message
 from services.agent.adapters.projections import (
     DEAD_LETTERS_TOPIC,
@@ -170,11 +171,10 @@ class AgentInMemory:
 
     # --- Effects --------------------------------------------------------------------------------
 
-    def add_inbound(
-        self, message: intake_service_pb2.InboundMessage, customer_id: CustomerId, side: Side
-    ) -> None:
+    def add_inbound(self, owned: Owned) -> None:
         """Inserts a message and moves its handle's cursor; a repeat changes nothing."""
-        key, text = (customer_id, side), inbound_text(message)
+        message, key = owned.message, (owned.customer_id, owned.side)
+        text = inbound_text(message, conflicting=owned.conflicting)
         handle_id = UUID(message.handle_id)
         if text.message_id not in self.inbound:
             row = Inbound(text, key, handle_id, message.inbox_seq, message, self.now())

@@ -254,6 +254,7 @@ class BatchMessage(_message.Message):
     FORM_REFERENCE_FIELD_NUMBER: _builtins.int
     SENDER_NAME_FIELD_NUMBER: _builtins.int
     STATUS_URL_FIELD_NUMBER: _builtins.int
+    CONFLICTING_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """message_id is a UUID."""
     channel: _conversation_pb2.Channel.ValueType
@@ -274,6 +275,8 @@ class BatchMessage(_message.Message):
     """sender_name is the name that the channel gave, empty if none."""
     status_url: _builtins.str
     """status_url is the customer's link to the status page, empty on other channels."""
+    conflicting: _builtins.bool
+    """conflicting is true when identity says that who wrote it is in doubt: a person answers."""
     @_builtins.property
     def accept_time(self) -> _timestamp_pb2.Timestamp:
         """accept_time is when the inbox row was committed."""
@@ -292,10 +295,11 @@ class BatchMessage(_message.Message):
         form_reference: _builtins.str = ...,
         sender_name: _builtins.str = ...,
         status_url: _builtins.str = ...,
+        conflicting: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "category", b"category", "channel", b"channel", "content", b"content", "form_reference", b"form_reference", "form_ticket_id", b"form_ticket_id", "message_id", b"message_id", "priority", b"priority", "sender_name", b"sender_name", "status_url", b"status_url", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "category", b"category", "channel", b"channel", "conflicting", b"conflicting", "content", b"content", "form_reference", b"form_reference", "form_ticket_id", b"form_ticket_id", "message_id", b"message_id", "priority", b"priority", "sender_name", b"sender_name", "status_url", b"status_url", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

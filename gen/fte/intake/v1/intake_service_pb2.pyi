@@ -226,8 +226,11 @@ class WhatsAppFacts(_message.Message):
 
     MESSAGE_SID_FIELD_NUMBER: _builtins.int
     MEDIA_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
     message_sid: _builtins.str
     """message_sid is Twilio's id of the message."""
+    user_id: _builtins.str
+    """user_id is WhatsApp's id of the sender beside the number; empty if it was not given or is the handle itself."""
     @_builtins.property
     def media(self) -> _containers.RepeatedCompositeFieldContainer[Global___MediaRef]:
         """media are references to attachments, at most 10."""
@@ -237,10 +240,11 @@ class WhatsAppFacts(_message.Message):
         *,
         message_sid: _builtins.str = ...,
         media: _abc.Iterable[Global___MediaRef] | None = ...,
+        user_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "message_sid", b"message_sid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "message_sid", b"message_sid", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
