@@ -17,8 +17,8 @@ from services.agent.domain.knowledge import Section
 
 # One number for all who synchronise the same table at once.
 _LOCK = 4_711_019
-# Chunks between two commits: about a second of work, which is what a stop can lose.
-_PORTION = 64
+# Chunks between two commits: a second or two of work, which is what a stop can lose.
+_PORTION = 16
 # Questions without an answer that are kept; the longest unasked go first.
 MOST_GAPS = 10_000
 
