@@ -28,7 +28,7 @@ from services.agent.adapters.corrections import SendCorrections
 from services.agent.adapters.customer_client import ActorClient
 from services.agent.adapters.delivery_fences import FENCES, Fences, fence_ledger
 from services.agent.adapters.due_heads import PostgresDueHeads
-from services.agent.adapters.embedder_glossed import bundled_embedder
+from services.agent.adapters.embedder_bundled import bundled_embedder
 from services.agent.adapters.embedder_openai import OpenAiEmbedder
 from services.agent.adapters.grpc_service import AgentService
 from services.agent.adapters.head_store import PostgresHeads
@@ -220,7 +220,7 @@ def _add_checks(process: Process, pool: Pool, sidecar: Sidecar) -> None:
 
 
 def _embedder(settings: AgentSettings, process: Process) -> Embedder:
-    if settings.embedder == "minilm":
+    if settings.embedder == "bundled":
         return bundled_embedder()
     key, url = settings.openai_api_key.get_secret_value(), settings.openai_base_url
     asked = OpenAiEmbedder(key, url)

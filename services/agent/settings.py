@@ -54,8 +54,8 @@ class AgentSettings(ServiceSettings):
     day_dollars: float = Field(
         default=50.0, gt=0, description="money of all customers and one day: what a flood can cost"
     )
-    embedder: Literal["minilm", "openai"] = Field(
-        default="minilm",
+    embedder: Literal["bundled", "openai"] = Field(
+        default="bundled",
         description="what turns texts into vectors: the bundled model, or `text-embedding-3-small` at the model's endpoint",
     )
     runner_capacity: int = Field(

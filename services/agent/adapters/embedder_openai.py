@@ -12,7 +12,7 @@ from services.agent.application.ports import LookupUnavailable, Vectors
 TIMEOUT_SECONDS = 10.0
 MODEL = "text-embedding-3-small"
 # The model shortens its vectors on request; this is the number that the table holds.
-DIMENSION = 384
+DIMENSION = 768
 # The endpoint takes up to 2048 texts and 300,000 tokens a request; a tenth keeps each request short.
 _BATCH = 128
 
@@ -57,6 +57,14 @@ class OpenAiEmbedder:
             batch = list(texts[start : start + _BATCH])
             made[start : start + len(batch)] = await self._ask(batch)
         return made
+
+    async def embed_questions(self, questions: Sequence[str]) -> Vectors:
+        """Returns one unit vector a question: this model makes no difference between questions and answers.
+
+        Raises:
+            LookupUnavailable: as `embed`.
+        """
+        return await self.embed(questions)
 
     async def _ask(self, texts: list[str]) -> Vectors:
         try:

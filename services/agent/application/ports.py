@@ -157,11 +157,14 @@ class Embedder(Protocol):
         """Components of a vector."""
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Returns one unit vector a text, in their order, without blocking the event loop.
+        """Returns one unit vector a text of the documentation, in their order, without blocking the event loop.
 
         Raises:
             LookupUnavailable: if the model could not be asked.
         """
+
+    async def embed_questions(self, questions: Sequence[str]) -> Vectors:
+        """Returns one unit vector a question, to be compared with those of `embed`; else the same."""
 
 
 class Judge(Protocol):
