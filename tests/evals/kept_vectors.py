@@ -16,7 +16,9 @@ from services.agent.adapters.embedder_bundled import (
     BundledModels,
     load_centring,
 )
+from services.agent.adapters.judge import LocalJudge, load_phrases
 from services.agent.application.ports import Vectors
+from tests.fakes.agent import CONTEXT
 
 # Vectors of another version of the model are others.
 KEPT = (
@@ -69,8 +71,20 @@ class KeptVectors:
 
 
 @cache
-def kept_embedder() -> BundledEmbedder:
-    """Returns the bundled embedder with a memory, which is written when the process ends."""
+def kept_vectors() -> KeptVectors:
+    """Returns the models with their memory, which is written when the process ends."""
     kept = KeptVectors(KEPT)
     atexit.register(kept.save)
-    return BundledEmbedder(kept, *load_centring(CENTRING))
+    return kept
+
+
+@cache
+def kept_embedder() -> BundledEmbedder:
+    """Returns the bundled embedder with a memory."""
+    return BundledEmbedder(kept_vectors(), *load_centring(CENTRING))
+
+
+@cache
+def kept_judge() -> LocalJudge:
+    """Returns the agent's judge with the company's phrases and a memory."""
+    return LocalJudge(load_phrases(CONTEXT), encode=kept_vectors().questions)

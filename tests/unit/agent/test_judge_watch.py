@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.agent.adapters import judge as judging
+from services.agent.adapters import judge_weights
 from services.agent.adapters.judge import LocalJudge
 from services.agent.adapters.judge_watch import JudgeMissingError, WatchedJudge, watched_judge
 from services.agent.application.ports import Judge, Vectors
@@ -70,11 +71,11 @@ async def goes_to_a_person(judge: Judge, said: str) -> None:
 @pytest.fixture
 def damaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The classifier's file with one bit changed."""
-    content = bytearray(judging.WEIGHTS.read_bytes())
+    content = bytearray(judge_weights.WEIGHTS.read_bytes())
     content[len(content) // 2] ^= 1
-    path = tmp_path / judging.WEIGHTS.name
+    path = tmp_path / judge_weights.WEIGHTS.name
     path.write_bytes(content)
-    monkeypatch.setattr(judging, "WEIGHTS", path)
+    monkeypatch.setattr(judge_weights, "WEIGHTS", path)
 
 
 @pytest.mark.usefixtures("damaged")
