@@ -30,7 +30,9 @@ from services.delivery.application.reconcile import Reconcile
 from services.delivery.application.send_due import SendDue
 from services.delivery.application.take_outbound import TakeOutbound
 from services.delivery.application.take_statuses import TakeStatuses
+from services.delivery.application.window_gate import WindowGate
 from services.delivery.domain.intent import Channel
+from services.delivery.domain.pace import Pace
 from services.delivery.settings import Settings
 
 READING_SECONDS = 15.0
@@ -60,8 +62,13 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     providers, policies = _providers(settings, sidecar), settings.policies()
     own = frozenset({settings.gmail_address.lower(), settings.twilio_whatsapp_from})
 
-    send = SendDue(store, providers, policies, answers, settings.patience(), settings.instance)
-    outbound = TakeOutbound(store, AgentContent(agent), answers, own, send.wake)
+    content = AgentContent(agent)
+    send = SendDue(
+        store, providers, policies, answers, settings.patience(), settings.instance,
+        gates={Channel.WHATSAPP: WindowGate(content, settings.templates())},
+        paces={Channel.WHATSAPP: Pace(settings.twilio_messages_per_second)},
+    )  # fmt: skip
+    outbound = TakeOutbound(store, content, answers, own, send.wake)
     reports = IntakeStatuses(IntakeServiceStub(sidecar.service("intake")))
     statuses = TakeStatuses(store, reports, answers, send.wake)
     reconcile = Reconcile(

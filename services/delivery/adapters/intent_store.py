@@ -27,8 +27,10 @@ from services.delivery.application.ports import (
     Status,
     StoreAway,
     Unconfirmed,
+    Wish,
 )
 from services.delivery.domain.breaker import Phase
+from services.delivery.domain.failures import plain_words
 from services.delivery.domain.intent import (
     Channel,
     Intent,
@@ -85,13 +87,13 @@ class PostgresIntentStore:
                 moved = await connection.fetch(
                     sql.CLAIM, [row["intent_id"] for row in found], worker, seconds
                 )
-                cancelled = [row for row in moved if row["state"] == State.CANCELLED]
-                for row in cancelled:
+                refused = [row for row in moved if row["state"] != State.ATTEMPTING]
+                for row in refused:
                     intent = mapping.stored_intent(row["content"], row["kind"])
-                    await self._add_delivery_fact(connection, intent, State.CANCELLED, None)
+                    await self._add_delivery_fact(connection, intent, State(row["state"]), None)
         return Claimed(
             tuple(_attempt(row, seconds) for row in moved if row["state"] == State.ATTEMPTING),
-            _cancelled(cancelled),
+            _refused(refused),
         )
 
     async def overdue(self, channel: Channel, seconds: float, limit: int) -> Sequence[IntentId]:
@@ -195,6 +197,23 @@ class PostgresIntentStore:
                 [s.error_code for s in statuses],
             )
 
+    async def note_wishes(self, wishes: Sequence[Wish]) -> None:
+        """Keeps the newest wish of each recipient; an older one changes nothing."""
+        newest = {
+            (wish.channel, _address_hash(wish.recipient)): wish
+            for wish in sorted(wishes, key=lambda wish: wish.time)
+        }
+        if not newest:
+            return
+        async with self._connection() as connection:
+            await connection.execute(
+                sql.NOTE_WISHES,
+                [channel.value for channel, _ in newest],
+                [address for _, address in newest],
+                [wish.stopped for wish in newest.values()],
+                [wish.time for wish in newest.values()],
+            )
+
     async def apply_statuses(self, decide: DecideStatus, limit: int) -> Applied:
         """Applies waiting statuses to their intents; those without one keep waiting."""
         try:
@@ -216,7 +235,7 @@ class PostgresIntentStore:
                     mapping.delivery_fact(Channel(row["channel"]), State.CANCELLED, None),
                 )
             in_flight = await connection.fetchval(sql.COUNT_BELOW, conversation_id)
-        return Raised(_cancelled(rows), int(in_flight or 0))
+        return Raised(_refused(rows), int(in_flight or 0))
 
     async def note_health(self, channel: Channel, phase: Phase) -> None:
         """Records a metric fact about a provider's breaker."""
@@ -282,7 +301,12 @@ class PostgresIntentStore:
         intent = mapping.stored_intent(row["content"], row["kind"])
         if before.final:
             # The agent may have closed its row as sent: no receipt would open it again.
-            await connection.execute(sql.ADD_CORRECTION, intent.intent_id, step.state.outcome)
+            await connection.execute(
+                sql.ADD_CORRECTION,
+                intent.intent_id,
+                step.state.outcome,
+                _detail(step.state, step.error),
+            )
             await self._add_fact(connection, mapping.undelivered_fact(intent.channel))
         else:
             # Seen by a witness it was handed over when it was attempted, not when it was seen.
@@ -292,12 +316,12 @@ class PostgresIntentStore:
             await self._add_notice(connection, notice)
         if intent.kind is Kind.WEB_NOTICE:
             return None  # Nobody waits for it.
-        return Receipt(row["intent_id"], step.state, step.provider_id)
+        detail = _detail(step.state, step.error)
+        return Receipt(row["intent_id"], step.state, step.provider_id, detail)
 
     async def _add_notice(self, connection: Connection, notice: Intent) -> None:
-        address = notice.letter.recipient.strip().lower().encode()
         first = await connection.fetchval(
-            sql.ADD_NOTICE, hashlib.sha256(address).digest(), notice.intent_id
+            sql.ADD_NOTICE, _address_hash(notice.letter.recipient), notice.intent_id
         )
         if first is not None:
             await self._insert(connection, notice, State.PENDING, "")
@@ -319,6 +343,7 @@ class PostgresIntentStore:
             mapping.content_of(intent),
             state,
             error or None,
+            _address_hash(intent.letter.recipient),
         )
         return made is not None
 
@@ -348,13 +373,26 @@ class PostgresIntentStore:
             yield connection
 
 
+def _address_hash(recipient: str) -> bytes:
+    return hashlib.sha256(recipient.strip().lower().encode()).digest()
+
+
 def _receipt(row: asyncpg.Record) -> Receipt:
-    return Receipt(row["intent_id"], State(row["state"]), row["provider_id"] or "")
+    state = State(row["state"])
+    return Receipt(row["intent_id"], state, row["provider_id"] or "", _detail(state, row["error"]))
 
 
-def _cancelled(rows: Sequence[asyncpg.Record]) -> tuple[Receipt, ...]:
+def _detail(state: State, error: str | None) -> str:
+    return plain_words(error or "") if state.final and state is not State.SENT else ""
+
+
+def _refused(rows: Sequence[asyncpg.Record]) -> tuple[Receipt, ...]:
     return tuple(
-        Receipt(row["intent_id"], State.CANCELLED)
+        Receipt(
+            row["intent_id"],
+            State(row["state"]),
+            detail=_detail(State(row["state"]), row["error"]),
+        )
         for row in rows
         if row["kind"] != Kind.WEB_NOTICE  # nobody waits for a notice
     )
@@ -362,7 +400,9 @@ def _cancelled(rows: Sequence[asyncpg.Record]) -> tuple[Receipt, ...]:
 
 def _attempt(row: asyncpg.Record, seconds: float) -> Attempt:
     intent = mapping.stored_intent(row["content"], row["kind"])
-    return Attempt(intent, row["attempts"], seconds, row["draft_id"] or "")
+    return Attempt(
+        intent, row["attempts"], seconds, row["draft_id"] or "", claim_time=row["claim_time"]
+    )
 
 
 def _progress(row: asyncpg.Record) -> Progress:

@@ -53,6 +53,7 @@ class ResolveHandle(_message.Message):
     HANDLE_FIELD_NUMBER: _builtins.int
     ASSURANCE_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    ALIAS_FIELD_NUMBER: _builtins.int
     assurance: _conversation_pb2.Assurance.ValueType
     """assurance says how far the sender is proved; a claim never verifies an identifier."""
     display_name: _builtins.str
@@ -61,16 +62,23 @@ class ResolveHandle(_message.Message):
     def handle(self) -> _conversation_pb2.Handle:
         """handle is the address as the channel gave it; identity normalises it."""
 
+    @_builtins.property
+    def alias(self) -> _conversation_pb2.Handle:
+        """alias is a second address of the same sender that the channel vouched for in the same message. It is filed with
+        the customer unless somebody else has it: joining two people is a merge.
+        """
+
     def __init__(
         self,
         *,
         handle: _conversation_pb2.Handle | None = ...,
         assurance: _conversation_pb2.Assurance.ValueType = ...,
         display_name: _builtins.str = ...,
+        alias: _conversation_pb2.Handle | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["handle", b"handle"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "handle", b"handle"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assurance", b"assurance", "display_name", b"display_name", "handle", b"handle"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "assurance", b"assurance", "display_name", b"display_name", "handle", b"handle"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
