@@ -30,7 +30,7 @@ class Settings(ServiceSettings):
     gmail_refresh_token: SecretStr = Field(description="refresh token of the mailbox")
 
     twilio_account_sid: str = Field(description="the Twilio account")
-    twilio_auth_token: SecretStr = Field(description="token of the Twilio account")
+    twilio_auth_token: SecretStr = Field(min_length=1, description="token of the Twilio account")
     twilio_whatsapp_from: str = Field(
         default="+14155238886", description="the WhatsApp sender, E.164"
     )
