@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from chassis.settings import ServiceSettings
+from services.agent.domain.flood import PACE
 
 
 class AgentSettings(ServiceSettings):
@@ -64,6 +65,12 @@ class AgentSettings(ServiceSettings):
     )
     burst_seconds: float = Field(
         default=10.0, gt=0, description="longest wait of a WhatsApp burst from its first message"
+    )
+    customer_messages_per_minute: int = Field(
+        default=PACE,
+        ge=1,
+        description="messages of one customer that are worked on as they come; beyond it they are answered together, and "
+        "the customer is told once to wait",
     )
     chat_cap_seconds: float = Field(
         default=60.0, gt=0, description="longest turn on WhatsApp and web"

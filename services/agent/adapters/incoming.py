@@ -116,7 +116,10 @@ class Incoming:
                 identity_service_pb2.ResolveRequest(
                     handles=[
                         identity_service_pb2.ResolveHandle(
-                            handle=m.handle, assurance=m.assurance, display_name=m.sender_name
+                            handle=m.handle,
+                            assurance=m.assurance,
+                            display_name=m.sender_name,
+                            alias=m.alias if m.HasField("alias") else None,
                         )
                         for m in page
                     ]

@@ -20,6 +20,8 @@ from services.agent.domain.turn import (
     EscalationReason,
     HistoryLine,
     InboundText,
+    Media,
+    MediaProblem,
     MessageId,
     Role,
     Side,
@@ -33,6 +35,7 @@ from services.agent.domain.turn import (
     TurnId,
     Urgency,
 )
+from services.agent.domain.window import window_end
 
 _CHANNELS: dict[Channel, conversation_pb2.Channel.ValueType] = {
     Channel.EMAIL: conversation_pb2.CHANNEL_EMAIL,
@@ -84,6 +87,7 @@ def inbound_text(message: intake_service_pb2.InboundMessage) -> InboundText:
         form_reference=form.reference if form else "",
         sender_name=storable(message.sender_name),
         status_url=form.status_url if form else "",
+        media=tuple(_media(one.content_type, one.problem) for one in message.whatsapp.media),
     )
 
 
@@ -112,6 +116,12 @@ def turn_to_proto(turn: Turn) -> customer_actor_pb2.Turn:
                 form_reference=m.form_reference,
                 sender_name=m.sender_name,
                 status_url=m.status_url,
+                media=[
+                    customer_actor_pb2.BatchMedia(
+                        content_type=one.content_type, problem=one.problem or ""
+                    )
+                    for one in m.media
+                ],
             )
             for m in turn.batch
         ],
@@ -154,6 +164,7 @@ def turn_from_proto(turn: customer_actor_pb2.Turn) -> Turn:
                 form_reference=m.form_reference,
                 sender_name=m.sender_name,
                 status_url=m.status_url,
+                media=tuple(_media(one.content_type, one.problem) for one in m.media),
             )
             for m in turn.batch
         ),
@@ -303,6 +314,7 @@ def outbound_message(
     email = answered.email if answered.HasField("email") else None
     references = [r for r in (*email.references, email.internet_message_id) if r] if email else []
     kind = f"OUTBOUND_KIND_{response.kind.name}"
+    chat = response.channel is Channel.WHATSAPP
     return agent_service_pb2.OutboundMessage(
         outbox_id=str(part.outbox_id),
         message_id=str(response.message_id),
@@ -320,10 +332,18 @@ def outbound_message(
         in_reply_to=email.internet_message_id if email else "",
         references=references,
         last_part=part is response.parts[-1],
-        status_url=turn.batch[-1].status_url,
+        status_url=turn.answered.status_url,
         ticket_reference=reference,
         due_time=timestamp(turn.due_time),
+        window_end_time=timestamp(window_end(turn.answered.accept_time)) if chat else None,
+        language=turn.language,
+        handle_id=answered.handle_id,
     )
+
+
+def _media(content_type: str, problem: str) -> Media:
+    known = problem in set(MediaProblem)
+    return Media(content_type, MediaProblem(problem) if known else None)
 
 
 def _source_to_proto(source: Source) -> customer_actor_pb2.Source:
