@@ -54,7 +54,7 @@ class IdentityServicer(IdentityServiceServicer):
             )
             for handle, entry in zip(handles, request.handles, strict=True)
         ]
-        bindings = await self._store.resolve(sightings)
+        bindings = await self._store.resolve(sightings, _aliases(sightings, request.handles))
         return pb.ResolveResponse(bindings=[_binding(bindings[handle]) for handle in handles])
 
     async def Lookup(  # noqa: N802 - the name is the contract's
@@ -93,6 +93,23 @@ class IdentityServicer(IdentityServiceServicer):
                 metadata={"request_id": request.request_id},
             ) from error
         return pb.LinkResponse.FromString(answer)
+
+
+def _aliases(
+    sightings: Sequence[Sighting], entries: Sequence[pb.ResolveHandle]
+) -> dict[Handle, Handle]:
+    """The other handle of each sender that has one; only a proved sender's counts, and a malformed one is no error."""
+    found = {}
+    for sighting, entry in zip(sightings, entries, strict=True):
+        if not (sighting.verified and entry.HasField("alias")):
+            continue
+        try:
+            alias = canonical(_TYPES[entry.alias.type], entry.alias.value)
+        except WrongHandle:
+            continue
+        if alias != sighting.handle:
+            found[sighting.handle] = alias
+    return found
 
 
 def _canonical_all(given: Sequence[tuple[str, conversation_pb2.Handle]]) -> list[Handle]:

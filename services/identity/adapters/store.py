@@ -1,11 +1,12 @@
 """Customers and handles in Postgres. The key of customer_identifiers makes one customer of concurrent first contacts."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from chassis.database import Connection, Pool
 from chassis.ledger import Row
@@ -22,6 +23,8 @@ from services.identity.domain.customers import (
     strongest,
 )
 from services.identity.domain.handles import Handle, HandleType
+
+log = structlog.get_logger(__name__)
 
 _FIND = """
     SELECT i.type, i.value, i.verified, i.customer_id, c.generation
@@ -93,6 +96,24 @@ _JOIN = """
     RETURNING i.customer_id
 """
 
+# Inserted in the order of the keys, as everywhere; somebody else's handle stays theirs.
+_ADOPT = """
+    INSERT INTO identity.customer_identifiers (type, value, customer_id, verified, evidence)
+    SELECT type, value, customer_id, true, 'twilio_signature'
+    FROM unnest($1::text[], $2::text[], $3::uuid[]) AS a(type, value, customer_id) ORDER BY type, value
+    ON CONFLICT (type, value) DO NOTHING
+    RETURNING customer_id
+"""
+
+_TOUCH = """
+    WITH locked AS (
+        SELECT customer_id FROM identity.customers
+        WHERE customer_id = ANY ($1) ORDER BY customer_id FOR NO KEY UPDATE
+    )
+    UPDATE identity.customers c SET generation = generation + 1, update_time = now()
+    FROM locked WHERE c.customer_id = locked.customer_id
+"""
+
 _FACTS = """
     INSERT INTO identity.metric_facts (payload) SELECT unnest($1::bytea[]) RETURNING fact_id, payload
 """
@@ -126,8 +147,43 @@ class CustomerStore:
         self._pool = pool
         self._hint = hint
 
-    async def resolve(self, sightings: Sequence[Sighting]) -> dict[Handle, Binding]:
-        """Returns the binding of each handle, making customers of new handles and proofs of claims."""
+    async def resolve(
+        self, sightings: Sequence[Sighting], aliases: Mapping[Handle, Handle] | None = None
+    ) -> dict[Handle, Binding]:
+        """Returns the binding of each handle, making customers of new handles and proofs of claims.
+
+        `aliases` gives a proved handle's other one, of which the channel says that it is the same person's: whichever
+        of the two is new joins the customer of the known one. Two customers stay two; joining them is a merge.
+        """
+        pairs = dict(aliases or {})
+        if not pairs:
+            return await self._resolve(sightings)
+        known = await self._find([*pairs, *pairs.values()])
+        await self._adopt(
+            {h: known[other] for h, other in pairs.items() if h not in known and other in known}
+        )
+        found = await self._resolve(sightings)
+        await self._adopt({other: found[h] for h, other in pairs.items() if other not in known})
+        for handle, other in pairs.items():
+            if other in known and known[other].customer_id != found[handle].customer_id:
+                log.warning("two customers have one sender's handles")
+        return found
+
+    async def _adopt(self, handles: Mapping[Handle, Binding]) -> None:
+        if not handles:
+            return
+        async with self._pool.acquire() as connection, connection.transaction():
+            joined = await connection.fetch(
+                _ADOPT,
+                [handle.type for handle in handles],
+                [handle.value for handle in handles],
+                [binding.customer_id for binding in handles.values()],
+            )
+            await connection.execute(_TOUCH, [record["customer_id"] for record in joined])
+            facts = await _record(connection, "linked", len(joined))
+        self._hint(facts)
+
+    async def _resolve(self, sightings: Sequence[Sighting]) -> dict[Handle, Binding]:
         wanted = strongest(sightings)
         found = await self._find([s.handle for s in wanted])
         fresh = [s for s in wanted if not _is_covered(s, found.get(s.handle))]
