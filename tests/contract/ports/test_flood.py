@@ -9,7 +9,8 @@ from services.agent.application.turns import Commit
 from services.agent.domain.turn import Channel, EscalationReason, Side, TurnAnswer, Urgency
 from services.agent.domain.turn import Escalation as Staged
 from tests.contract.ports.heads import CUSTOMER, AgentStores, fence, limits, message
-from tests.contract.ports.test_heads import MINE, agent, answer
+from tests.contract.ports.test_heads import MINE, agent
+from tests.unit.agent.turns import answer
 
 __all__ = ["agent"]
 
