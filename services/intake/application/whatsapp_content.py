@@ -27,6 +27,9 @@ SUPPORTED = frozenset(
     }
     | _VCARD
 )  # fmt: skip
+# Twilio hands over a file of at most 16 MB, a picture of 5 MB (the same guidance); of a larger one it names the kind
+# and brings no file.
+_FILE_KINDS = frozenset({"image", "video", "audio", "voice", "document", "sticker"})
 # Kinds of message of which nothing but the kind arrives.
 _EMPTY_KINDS = frozenset({"unsupported", "unknown", "poll", "event", "view_once"})
 _COORDINATE = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,15})?")
@@ -45,7 +48,7 @@ def text_of(fields: Mapping[str, str]) -> str:
 
 def media_of(fields: Mapping[str, str]) -> tuple[MediaRef, ...]:
     """Returns the attachments, which stay at the provider; what nobody here can open is marked."""
-    return (*_attachments(fields), *_kind_alone(fields))
+    return tuple(_attachments(fields)) or tuple(_kind_alone(fields))
 
 
 def contact_text(card: str) -> str:
@@ -68,6 +71,8 @@ def _attachments(fields: Mapping[str, str]) -> Iterator[MediaRef]:
 
 def _kind_alone(fields: Mapping[str, str]) -> Iterator[MediaRef]:
     kind = fields.get("MessageType", "").lower()
+    if kind in _FILE_KINDS:
+        yield MediaRef("", f"whatsapp/{kind}", MediaProblem.TOO_LARGE)
     if kind in _EMPTY_KINDS and not fields.get("Body", "").strip():
         yield MediaRef("", f"whatsapp/{kind}", MediaProblem.UNSUPPORTED)
 
