@@ -15,6 +15,9 @@ CREATE TABLE IF NOT EXISTS templates (
     content_sid TEXT PRIMARY KEY, body TEXT NOT NULL, language TEXT NOT NULL, status TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS stopped (number TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS media (
+    sid TEXT PRIMARY KEY, content TEXT NOT NULL, content_type TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS senders (
     sender_id TEXT PRIMARY KEY, status TEXT NOT NULL, callback_url TEXT NOT NULL, method TEXT NOT NULL
 ) WITHOUT ROWID;
@@ -146,6 +149,15 @@ class Account:
         body = _PLACE.sub(lambda m: values.get(m[1], m[0]), found["types"]["twilio/text"]["body"])
         fits = not any(_UNFIT.search(value) for value in values.values())
         return body, found["status"], fits
+
+    def keep_media(self, sid: str, content: str, content_type: str) -> None:
+        """Keeps an attachment that a customer sent."""
+        self._database.run("INSERT INTO media VALUES (?, ?, ?)", sid, content, content_type)
+
+    def media(self, sid: str) -> tuple[str, str] | None:
+        """Returns an attachment's content and media type."""
+        row = self._database.first("SELECT content, content_type FROM media WHERE sid = ?", sid)
+        return None if row is None else (row["content"], row["content_type"])
 
     def heard(self, number: str, body: str) -> None:
         """Acts upon a customer's keyword, if the message is one; belongs into the caller's transaction."""

@@ -36,6 +36,7 @@ _BODY_LIMIT: Final = 1024 * 1024
 _ACCOUNT: Final = "/2010-04-01/Accounts/{account}.json"
 _LIST: Final = "/2010-04-01/Accounts/{account}/Messages.json"
 _ONE: Final = "/2010-04-01/Accounts/{account}/Messages/{sid}.json"
+_MEDIA: Final = "/2010-04-01/Accounts/{account}/Messages/{sid}/Media/{media}"
 _PAGE: Final = 50
 _LONGEST_PAGE: Final = 1000
 _DAY_SECONDS: Final = 86400.0
@@ -145,6 +146,15 @@ class Api:
         whatsapp = {"name": "simulated", "category": "UTILITY", "status": found["status"]}
         return JSONResponse({"sid": found["sid"], "whatsapp": whatsapp})
 
+    async def media(self, request: Request) -> Response:
+        """Hands an attachment out."""
+        self._authorise(request)
+        found = self._account.media(request.path_params["media"])
+        if found is None:
+            text = f"The requested resource {request.url.path} was not found"
+            raise TwilioError(20404, 404, text)
+        return Response(found[0], media_type=found[1])
+
     async def set_template(self, request: Request) -> Response:
         """Adds or changes a template."""
         self._account.set_template(await json_object(request))
@@ -193,6 +203,7 @@ def build(settings: Settings) -> Starlette:
             Route(_LIST, api.create, methods=["POST"]),
             Route(_LIST, api.page, methods=["GET"]),
             Route(_ONE, api.fetch, methods=["GET"]),
+            Route(_MEDIA, api.media, methods=["GET"]),
             Route(_ACCOUNT, api.account, methods=["GET"]),
             # On hosts of their own at Twilio.
             Route("/v2/Channels/Senders", api.senders, methods=["GET"]),

@@ -86,7 +86,7 @@ class Receiving:
         """Stores a customer's message, opens the 24-hour window, queues the webhook; returns the SID.
 
         Takes `from` (E.164 or WhatsApp's user id, with or without `whatsapp:`), `body`, `media` (addresses, or
-        objects with `url` and `content_type`), `profile_name`, `type` (the message's kind) and `fields`: whatever
+        objects with `url` or `content`, and `content_type`), `profile_name`, `type` (the message's kind) and `fields`: whatever
         else Twilio posts with that kind, such as Latitude, ButtonText, ExternalUserId or OptOutType.
 
         Raises:
@@ -98,11 +98,13 @@ class Receiving:
             raise BadInputError("from is a number such as +15550100, or an id such as US.1349")
         if not isinstance(body, str):
             raise BadInputError("body is a text")
-        media = [_media(item) for item in customer.get("media") or []]
+        given = [_media(item) for item in customer.get("media") or []]
         number = number.removeprefix("whatsapp:")
         now = time.time()
+        sid = f"{'MM' if given else 'SM'}{secrets.token_hex(16)}"
+        media = [self._kept(sid, *item) for item in given]
         message = Message(
-            sid=f"{'MM' if media else 'SM'}{secrets.token_hex(16)}",
+            sid=sid,
             direction="inbound",
             sender=f"whatsapp:{number}",
             recipient=self._settings.sender,
@@ -122,6 +124,15 @@ class Receiving:
                 "webhook:inbound", self._settings.webhook_url, content, now, message.sender
             )
         return message.sid
+
+    def _kept(self, sid: str, url: str, content_type: str, content: str) -> tuple[str, str]:
+        """Keeps an attachment's content, if it has one, under an address of Twilio's kind."""
+        if not content:
+            return url, content_type
+        account, media = self._settings.account_sid, f"ME{secrets.token_hex(16)}"
+        self._account.keep_media(media, content, content_type)
+        path = f"/2010-04-01/Accounts/{account}/Messages/{sid}/Media/{media}"
+        return f"https://api.twilio.com{path}", content_type
 
     def _form(
         self, message: Message, media: list[tuple[str, str]], profile_name: str
@@ -160,9 +171,14 @@ def _more(customer: Mapping[str, Any]) -> dict[str, str]:
     return {**({"MessageType": str(kind)} if kind else {}), **fields}
 
 
-def _media(item: Any) -> tuple[str, str]:
+def _media(item: Any) -> tuple[str, str, str]:
+    """Returns an attachment's address, media type and content; one of the first and the last is empty."""
     if isinstance(item, str):
-        return item, _MEDIA_TYPE
-    if isinstance(item, Mapping) and isinstance(item.get("url"), str):
-        return item["url"], str(item.get("content_type") or _MEDIA_TYPE)
-    raise BadInputError("media is a list of addresses, or of objects with url and content_type")
+        return item, _MEDIA_TYPE, ""
+    if isinstance(item, Mapping):
+        url, content = item.get("url") or "", item.get("content") or ""
+        if isinstance(url, str) and isinstance(content, str) and (url or content):
+            return url, str(item.get("content_type") or _MEDIA_TYPE), content
+    raise BadInputError(
+        "media is a list of addresses, or of objects with url or content, and content_type"
+    )

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.request_validator import RequestValidator
@@ -251,3 +252,17 @@ def test_account_sender_and_template_are_shown(twilio: Simulator) -> None:
 
 def _failed(messages: Any, sid: str) -> bool:
     return bool(messages(sid).fetch().status == "failed")
+
+
+def test_an_attachment_is_handed_out_to_the_account_alone(
+    twilio: Simulator, intake: Receiver
+) -> None:
+    card = {"content": "BEGIN:VCARD\nFN:Ada\nEND:VCARD", "content_type": "text/vcard"}
+    twilio.receive({"from": "+15550100", "type": "contacts", "media": [card]})
+    form = form_of(eventually(lambda: intake.at("/webhooks/whatsapp"))[0])
+    assert (form["MessageType"], form["MediaContentType0"]) == ("contacts", "text/vcard")
+    path = urlsplit(form["MediaUrl0"]).path
+    answer = httpx.get(f"{twilio.url}{path}", auth=(ACCOUNT_SID, AUTH_TOKEN))
+    assert (answer.status_code, answer.text) == (200, card["content"])
+    assert httpx.get(f"{twilio.url}{path}").status_code == 401
+    assert httpx.get(f"{twilio.url}{path}x", auth=(ACCOUNT_SID, AUTH_TOKEN)).status_code == 404

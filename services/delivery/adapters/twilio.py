@@ -6,10 +6,11 @@ one tells of itself even if its answer was lost; and messages can be listed by r
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from twilio.base.exceptions import (
     TwilioException,
@@ -40,6 +41,8 @@ from services.delivery.domain.window import filled
 
 READ_SECONDS = 5.0
 REFUSED, REQUEST_TIMEOUT, TOO_MANY, SERVER_ERROR = 400, 408, 429, 500
+FOUND = 200
+MOST_MEDIA_BYTES = 64 * 1024
 REFUSED_CREDENTIALS = frozenset({401, 403})
 # Too fast for the channel, whatever the status: nothing was processed.
 TOO_FAST = frozenset({14107, 20429, 21611, 63018})
@@ -177,6 +180,21 @@ class Twilio:
         if not message.status:
             return Dark("twilio_without_status")
         return Shown(str(message.status), str(message.error_code or ""))
+
+    async def media(self, url: str) -> bytes:
+        """Returns a small attachment's bytes; empty if it is not there, not of this account or too large."""
+        account = self._credentials[0]
+        path = urlsplit(url).path
+        if not re.fullmatch(rf"/2010-04-01/Accounts/{account}/Messages/\w+/Media/\w+", path):
+            return b""
+        pair = base64.b64encode(":".join(self._credentials).encode()).decode()
+        headers = {"Authorization": f"Basic {pair}"}
+        try:
+            answer = await self._transport.request("GET", path, headers, b"", READ_SECONDS)
+        except NoAnswer:
+            return b""
+        found = answer.status == FOUND and len(answer.body) <= MOST_MEDIA_BYTES
+        return answer.body if found else b""
 
     async def answers(self) -> bool:
         """Lists one message."""

@@ -51,8 +51,15 @@ def media_of(fields: Mapping[str, str]) -> tuple[MediaRef, ...]:
     return tuple(_attachments(fields)) or tuple(_kind_alone(fields))
 
 
+def is_card(content_type: str) -> bool:
+    """Tells whether an attachment is a contact card."""
+    return content_type.partition(";")[0].strip().lower() in _VCARD
+
+
 def contact_text(card: str) -> str:
-    """Returns a vCard's names, numbers and addresses as one line; empty if it holds none."""
+    """Returns a vCard's names, numbers and addresses as one line; empty if it is none or holds none."""
+    if card.lstrip("\ufeff \r\n\t")[:11].upper() != "BEGIN:VCARD":
+        return ""
     found = [value for value in _values(card) if value]
     line = ", ".join(dict.fromkeys(found))[:_MOST_CARD_CHARACTERS]
     return f"[Contact] {line}" if line else ""

@@ -45,6 +45,14 @@ READING_SECONDS = 5.0
 ATTEMPT_SECONDS, SEND_SECONDS, AT_ONCE = 10.0, 4.0, 8
 
 
+class _NoMedia:
+    """No message of a world has an attachment."""
+
+    async def media(self, url: str) -> bytes:
+        """Returns nothing."""
+        return b""
+
+
 class DeliveryProcess:
     """What one incarnation of delivery has in memory; `run` is its root task."""
 
@@ -87,7 +95,7 @@ class DeliveryProcess:
             world.agent_stub,
             world.sweep_seconds,
         )
-        self.servicer = DeliveryServicer(store, answers)
+        self.servicer = DeliveryServicer(store, answers, _NoMedia())
 
     async def run(self) -> None:
         """Serves until the process dies."""

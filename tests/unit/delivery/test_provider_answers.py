@@ -214,3 +214,50 @@ async def test_a_template_is_known_again_by_what_filled_it(body: str, *, seen: b
     doubt = Doubt(intent(Channel.WHATSAPP), "", "", STARTED)
     sighting = await provider("twilio", Wire([answered(200, listed)])).witness(doubt)
     assert isinstance(sighting, Seen) is seen
+
+
+MEDIA = "/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
+
+
+async def test_an_attachment_is_read_by_its_path_with_our_credentials() -> None:
+    wire = Wire([BindingAnswer(200, {}, b"BEGIN:VCARD")])
+    twilio = provider("twilio", wire)
+    assert isinstance(twilio, Twilio)
+    assert await twilio.media(f"https://api.twilio.com{MEDIA}?x=1") == b"BEGIN:VCARD"
+    [(method, path, headers)] = wire.requests
+    assert (method, path) == ("GET", MEDIA)
+    assert headers["Authorization"].startswith("Basic ")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        BindingAnswer(404, {}, b"no"),
+        BindingAnswer(200, {}, b"x" * (64 * 1024 + 1)),
+        Unavailable("connect: connection refused"),
+    ],
+)
+async def test_an_attachment_that_cannot_be_had_is_nothing(
+    answer: BindingAnswer | Exception,
+) -> None:
+    twilio = provider("twilio", Wire([answer]))
+    assert isinstance(twilio, Twilio)
+    assert await twilio.media(MEDIA) == b""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.twilio.com/2010-04-01/Accounts/AC2/Messages/MM1/Media/ME1",
+        "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages.json",
+        f"https://api.twilio.com{MEDIA}/../../../Keys.json",
+        "https://evil.example/",
+        "",
+    ],
+)
+async def test_nothing_but_an_attachment_of_the_account_is_asked_for(url: str) -> None:
+    wire = Wire([])
+    twilio = provider("twilio", wire)
+    assert isinstance(twilio, Twilio)
+    assert await twilio.media(url) == b""
+    assert wire.requests == []
