@@ -138,16 +138,15 @@ class Turns:
                 return None
             state = await read_state(transaction, head, cached)
             turn = new_turn(head, state, batch, self._new_id)
+            clock = Clock(head.now, self._new_id)
+            # Before a turn is opened: a message is in one committed turn only.
+            if self._floods(head):
+                return await self._tell_to_wait(transaction, turn, state, limits, clock)
             cap = self._times.cap(turn.channel)
             await transaction.open_turn(turn, runner, self._times.lease, cap)
-            clock = Clock(head.now, self._new_id)
             if head.owner is Owner.HUMAN:
                 events = decide_with_human(state, turn, self._phrases.of(state.language), clock)
                 return await self._write(transaction, turn, state, events)
-            if turn.begin_count == 1 and wants_notice(
-                head.recent, self._times.pace, head.told_time, head.now
-            ):
-                return await self._tell_to_wait(transaction, turn, state, limits, clock)
             if turn.begin_count > BEGINS:
                 events = decide_failure(
                     state, turn, "runner_died", head.failure_count, limits(turn.channel),
@@ -155,6 +154,11 @@ class Turns:
                 )  # fmt: skip
                 return await self._write(transaction, turn, state, events)
             return Begun(turn, state)
+
+    def _floods(self, head: HeadRow) -> bool:
+        """Whether the customer is to be told now; a batch that failed or was begun before goes on as it is."""
+        fresh = head.owner is Owner.AI and not head.failure_count and not head.begin_count
+        return fresh and wants_notice(head.recent, self._times.pace, head.told_time, head.now)
 
     async def _tell_to_wait(
         self,

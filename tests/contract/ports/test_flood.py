@@ -56,6 +56,7 @@ async def test_beyond_it_the_customer_is_told_once_and_answered_together(
     assert (commit.outcome, commit.settled) == ("told_to_wait", ())
     assert await kinds(agent) == [WAIT]
     assert set((await agent.held()).outcomes.values()) == {""}
+    assert dict((await agent.held()).turns) == {}
     # Kept until the minute is over.
     assert await agent.due.due(10) == []
     await flood(agent, 5, channel, first=31)
@@ -70,6 +71,7 @@ async def test_beyond_it_the_customer_is_told_once_and_answered_together(
     assert await kinds(agent) == [WAIT, "OUTBOUND_KIND_ANSWER"]
     assert set((await agent.held()).outcomes.values()) == {"answered"}
     assert dict((await agent.held()).tickets) == {"in_progress": 1}
+    assert dict((await agent.held()).turns) == {"committed": 1}
 
 
 async def test_a_flood_that_goes_on_is_not_told_again_for_a_while(agent: AgentStores) -> None:
