@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from pydantic import ValidationError
 
 from services.delivery.application.ports import Attempt, ContentAway, Template
 from services.delivery.application.window_gate import WindowGate
 from services.delivery.domain.intent import Channel, HandleType, Intent
 from services.delivery.domain.outcomes import Barred, NotSent
 from services.delivery.domain.window import MOST_FILLED, Templates, filled
+from services.delivery.settings import Settings
 from tests.unit.delivery.letters import LETTER, intent
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -124,3 +126,36 @@ async def test_no_free_text_leaves_in_the_last_minutes_or_later_whatever_the_mom
             inside += 1
             assert wrote + DAY > NOW, (wrote, skew)
     assert 1000 < inside < 9000
+
+
+def settings(**changes: str) -> Settings:
+    given = {
+        "app_port": "8082",
+        "dapr_grpc_port": "8102",
+        "database_url": "postgresql://x",
+        "public_url": "https://support.example.com",
+        "gmail_address": "support@example.com",
+        "gmail_client_id": "c",
+        "gmail_client_secret": "s",
+        "gmail_refresh_token": "r",
+        "twilio_account_sid": "AC1",
+        "twilio_auth_token": "t",
+        **changes,
+    }
+    return Settings.model_validate(given)
+
+
+def test_templates_are_set_by_language() -> None:
+    found = settings(twilio_templates=f"en={SID}, de = {GERMAN}").templates()
+    assert (found.of("de"), found.of("fr"), settings().templates().of("en")) == (GERMAN, SID, "")
+
+
+@pytest.mark.parametrize("text", ["HX1", f"english={SID}", f"en={SID};de={GERMAN}", f"en={SID}0"])
+def test_a_template_that_is_none_stops_the_start(text: str) -> None:
+    with pytest.raises(ValidationError, match="write language=ContentSid"):
+        settings(twilio_templates=text)
+
+
+def test_without_a_key_of_twilio_nothing_starts() -> None:
+    with pytest.raises(ValidationError, match="twilio_auth_token"):
+        settings(twilio_auth_token="")
