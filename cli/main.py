@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.check_commands import check
 from cli.kb_commands import kb
 from devstack.environment import SUPERUSER, load_environment
 from devstack.failure import StackError
@@ -42,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(check, name="check")
 app.add_typer(kb, name="kb")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]

@@ -132,7 +132,9 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     fences = Fences(DeliveryServiceStub(sidecar.service("delivery")))
     corrections = SendCorrections(outcomes, customers)
     take_overs = TakeOvers(customers, fences, settings.takeover_seconds)
-    inbound = InboundStore(pool, settings.quiet, settings.burst)
+    inbound = InboundStore(
+        pool, settings.quiet, settings.burst, settings.customer_messages_per_minute
+    )
     runner = Runner(
         # A fresh start of the same slot voids what its predecessor left open.
         f"{settings.instance}/{uuid4()}",

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from chassis.settings import ServiceSettings
 from services.agent.application.turns import TurnTimes
+from services.agent.domain.flood import PACE
 from services.agent.domain.usage import Budgets, Limit
 
 
@@ -67,6 +68,12 @@ class AgentSettings(ServiceSettings):
     burst_seconds: float = Field(
         default=10.0, gt=0, description="longest wait of a WhatsApp burst from its first message"
     )
+    customer_messages_per_minute: int = Field(
+        default=PACE,
+        ge=1,
+        description="messages of one customer that are worked on as they come; beyond it they are answered together, and "
+        "the customer is told once to wait",
+    )
     chat_cap_seconds: float = Field(
         default=60.0, gt=0, description="longest turn on WhatsApp and web"
     )
@@ -106,6 +113,7 @@ class AgentSettings(ServiceSettings):
             chat_cap=timedelta(seconds=self.chat_cap_seconds),
             mail_cap=timedelta(seconds=self.mail_cap_seconds),
             retry=timedelta(seconds=self.retry_seconds),
+            pace=self.customer_messages_per_minute,
         )
 
     def budgets(self) -> Budgets:

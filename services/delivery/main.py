@@ -30,7 +30,9 @@ from services.delivery.application.reconcile import Reconcile
 from services.delivery.application.send_due import SendDue
 from services.delivery.application.take_outbound import TakeOutbound
 from services.delivery.application.take_statuses import TakeStatuses
+from services.delivery.application.window_gate import WindowGate
 from services.delivery.domain.intent import Channel
+from services.delivery.domain.pace import Pace
 from services.delivery.settings import Settings
 
 READING_SECONDS = 15.0
@@ -57,11 +59,17 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     facts = metric_ledger(pool, sidecar)
     agent = AgentServiceStub(sidecar.service("agent"))
     corrections = correction_ledger(PostgresLedgerRows(pool, CORRECTIONS), agent)
-    providers, policies = _providers(settings, sidecar), settings.policies()
+    twilio = _twilio(settings, sidecar)
+    providers, policies = _providers(settings, sidecar, twilio), settings.policies()
     own = frozenset({settings.gmail_address.lower(), settings.twilio_whatsapp_from})
 
-    send = SendDue(store, providers, policies, answers, settings.patience(), settings.instance)
-    outbound = TakeOutbound(store, AgentContent(agent), answers, own, send.wake)
+    content = AgentContent(agent)
+    send = SendDue(
+        store, providers, policies, answers, settings.patience(), settings.instance,
+        gates={Channel.WHATSAPP: WindowGate(content, settings.templates())},
+        paces={Channel.WHATSAPP: Pace(settings.twilio_messages_per_second)},
+    )  # fmt: skip
+    outbound = TakeOutbound(store, content, answers, own, send.wake)
     reports = IntakeStatuses(IntakeServiceStub(sidecar.service("intake")))
     statuses = TakeStatuses(store, reports, answers, send.wake)
     reconcile = Reconcile(
@@ -84,7 +92,7 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
             receiver, server
         )
     )
-    servicer = DeliveryServicer(store, answers)
+    servicer = DeliveryServicer(store, answers, twilio)
     process.serve(
         lambda server: delivery_grpc.add_DeliveryServiceServicer_to_server(servicer, server),
         SERVICE_NAME,
@@ -102,7 +110,17 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     return process
 
 
-def _providers(settings: Settings, sidecar: Sidecar) -> dict[Channel, Provider]:
+def _twilio(settings: Settings, sidecar: Sidecar) -> Twilio:
+    return Twilio(
+        BindingTransport(sidecar, "twilio"),
+        settings.twilio_account_sid,
+        settings.twilio_auth_token.get_secret_value(),
+        settings.twilio_whatsapp_from,
+        settings.public_url,
+    )
+
+
+def _providers(settings: Settings, sidecar: Sidecar, twilio: Twilio) -> dict[Channel, Provider]:
     token = GoogleToken(
         settings.gmail_token_url,
         settings.gmail_client_id,
@@ -111,13 +129,7 @@ def _providers(settings: Settings, sidecar: Sidecar) -> dict[Channel, Provider]:
     )
     return {
         Channel.EMAIL: Gmail(BindingTransport(sidecar, "gmail"), token, settings.gmail_address),
-        Channel.WHATSAPP: Twilio(
-            BindingTransport(sidecar, "twilio"),
-            settings.twilio_account_sid,
-            settings.twilio_auth_token.get_secret_value(),
-            settings.twilio_whatsapp_from,
-            settings.public_url,
-        ),
+        Channel.WHATSAPP: twilio,
         Channel.WEB_FORM: WebForm(),
     }
 

@@ -16,6 +16,7 @@ from services.agent.adapters.mapping import inbound_text
 from services.agent.application.heads import HeadRow, Hint, OpenTurn
 from services.agent.domain.events import Event
 from services.agent.domain.turn import (
+    Channel,
     ConversationId,
     CustomerId,
     InboundText,
@@ -60,7 +61,9 @@ class PostgresHeadTransaction:
         """Takes the head's lock and returns the row as it is then; None if there is none."""
         record = await self._connection.fetchrow(
             "SELECT customer_id, side, version, turn_no, epoch, owner, owner_name, failure_count, "
-            "begin_count, conversation_version, due_time, lease_time, now() AS now "
+            "begin_count, conversation_version, due_time, lease_time, now() AS now, wait_notice_time, "
+            "(SELECT count(*) FROM agent.messages AS m WHERE m.customer_id = $1 AND m.side = $2 "
+            "AND m.direction = 'inbound' AND m.store_time > now() - interval '1 minute') AS recent "
             "FROM agent.heads WHERE customer_id = $1 AND side = $2 FOR NO KEY UPDATE",
             *self._mine,
         )
@@ -77,13 +80,15 @@ class PostgresHeadTransaction:
         )
         return [self._read(record) for record in records]
 
-    async def last_inbound(self) -> InboundText | None:
-        """Returns the newest message that the customer wrote."""
+    async def last_inbound(self, channel: Channel | None = None) -> InboundText | None:
+        """Returns the newest message that the customer wrote, on this channel or on any."""
         record = await self._connection.fetchrow(
             "SELECT source, conflicting FROM agent.messages "
             "WHERE customer_id = $1 AND side = $2 AND direction = 'inbound' "
+            "AND ($3::text IS NULL OR channel = $3) "
             "ORDER BY create_time DESC, handle_id, inbox_seq DESC LIMIT 1",
             *self._mine,
+            channel,
         )
         return self._read(record) if record is not None else None
 
@@ -151,7 +156,7 @@ class PostgresHeadTransaction:
         self, turn: Turn, version: int, events: Sequence[Event], turn_state: str
     ) -> tuple[Hint, ...]:
         """Appends events, writes the tables that people query, moves the version and ends the lease."""
-        answered = self._sources[turn.batch[-1].message_id] if turn.batch else None
+        answered = self._sources[turn.answered.message_id] if turn.batch else None
         hints = await projections.write(self._connection, turn, version, events, answered)
         await self._connection.execute(
             "UPDATE agent.turns SET state = $2, end_time = now() WHERE turn_id = $1",
@@ -211,10 +216,17 @@ class PostgresHeadTransaction:
             wait,
         )
 
-    async def recompute_due(self, quiet: timedelta, burst: timedelta) -> None:
+    async def told(self) -> None:
+        """Notes that the customer is told now that many messages are worked on together."""
+        await self._connection.execute(
+            "UPDATE agent.heads SET wait_notice_time = now() WHERE customer_id = $1 AND side = $2",
+            *self._mine,
+        )
+
+    async def recompute_due(self, quiet: timedelta, burst: timedelta, pace: int) -> None:
         """Puts the due time to that of the oldest waiting batch; a head that backs off keeps its own."""
         customer_id, side = self._mine
-        await self._connection.execute(RECOMPUTE_DUE, [customer_id], [side], quiet, burst)
+        await self._connection.execute(RECOMPUTE_DUE, [customer_id], [side], quiet, burst, pace)
 
     async def _void_open(self) -> None:
         await self._connection.execute(
@@ -244,4 +256,6 @@ def _head(record: asyncpg.Record) -> HeadRow:
         due_time=record["due_time"],
         lease_time=record["lease_time"],
         now=record["now"],
+        recent=record["recent"],
+        told_time=record["wait_notice_time"],
     )

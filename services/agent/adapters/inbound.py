@@ -12,6 +12,7 @@ from fte.intake.v1 import intake_service_pb2
 from services.agent.adapters.due_times import RECOMPUTE_DUE
 from services.agent.adapters.mapping import channel_from_proto, moment, storable
 from services.agent.domain.decisions import BEGINS
+from services.agent.domain.flood import PACE
 from services.agent.domain.turn import CustomerId, Side
 
 UNREADABLE = "[This message could not be read.]"
@@ -35,8 +36,9 @@ class Owned:
 class InboundStore:
     """Messages from intake, each stored once, and the due times of their customers."""
 
-    def __init__(self, pool: Pool, quiet: timedelta, burst: timedelta) -> None:
+    def __init__(self, pool: Pool, quiet: timedelta, burst: timedelta, pace: int = PACE) -> None:
         self._pool = pool
+        self._pace = pace
         self._quiet = quiet
         self._burst = burst
 
@@ -95,7 +97,9 @@ class InboundStore:
             )
             await connection.executemany(_INSERT_MESSAGE, [_message(owned) for owned in batch])
             await connection.execute(_ADVANCE_CURSORS, *_cursors(batch))
-            await connection.execute(RECOMPUTE_DUE, customers, sides, self._quiet, self._burst)
+            await connection.execute(
+                RECOMPUTE_DUE, customers, sides, self._quiet, self._burst, self._pace
+            )
 
     async def store_unreadable(self, owned: Owned) -> None:
         """Stores a message that cannot be stored as it is; its turn is given up at once, and a person gets it.

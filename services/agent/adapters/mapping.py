@@ -20,6 +20,8 @@ from services.agent.domain.turn import (
     EscalationReason,
     HistoryLine,
     InboundText,
+    Media,
+    MediaProblem,
     MessageId,
     Role,
     Side,
@@ -33,6 +35,7 @@ from services.agent.domain.turn import (
     TurnId,
     Urgency,
 )
+from services.agent.domain.window import window_end
 
 _CHANNELS: dict[Channel, conversation_pb2.Channel.ValueType] = {
     Channel.EMAIL: conversation_pb2.CHANNEL_EMAIL,
@@ -87,6 +90,7 @@ def inbound_text(
         sender_name=storable(message.sender_name),
         status_url=form.status_url if form else "",
         conflicting=conflicting,
+        media=tuple(_media(one.content_type, one.problem) for one in message.whatsapp.media),
     )
 
 
@@ -116,6 +120,12 @@ def turn_to_proto(turn: Turn) -> customer_actor_pb2.Turn:
                 sender_name=m.sender_name,
                 status_url=m.status_url,
                 conflicting=m.conflicting,
+                media=[
+                    customer_actor_pb2.BatchMedia(
+                        content_type=one.content_type, problem=one.problem or ""
+                    )
+                    for one in m.media
+                ],
             )
             for m in turn.batch
         ],
@@ -159,6 +169,7 @@ def turn_from_proto(turn: customer_actor_pb2.Turn) -> Turn:
                 sender_name=m.sender_name,
                 status_url=m.status_url,
                 conflicting=m.conflicting,
+                media=tuple(_media(one.content_type, one.problem) for one in m.media),
             )
             for m in turn.batch
         ),
@@ -308,6 +319,7 @@ def outbound_message(
     email = answered.email if answered.HasField("email") else None
     references = [r for r in (*email.references, email.internet_message_id) if r] if email else []
     kind = f"OUTBOUND_KIND_{response.kind.name}"
+    chat = response.channel is Channel.WHATSAPP
     return agent_service_pb2.OutboundMessage(
         outbox_id=str(part.outbox_id),
         message_id=str(response.message_id),
@@ -325,10 +337,18 @@ def outbound_message(
         in_reply_to=email.internet_message_id if email else "",
         references=references,
         last_part=part is response.parts[-1],
-        status_url=turn.batch[-1].status_url,
+        status_url=turn.answered.status_url,
         ticket_reference=reference,
         due_time=timestamp(turn.due_time),
+        window_end_time=timestamp(window_end(turn.answered.accept_time)) if chat else None,
+        language=turn.language,
+        handle_id=answered.handle_id,
     )
+
+
+def _media(content_type: str, problem: str) -> Media:
+    known = problem in set(MediaProblem)
+    return Media(content_type, MediaProblem(problem) if known else None)
 
 
 def _source_to_proto(source: Source) -> customer_actor_pb2.Source:

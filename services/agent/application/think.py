@@ -42,6 +42,7 @@ from services.agent.domain.turn import (
     Escalation,
     EscalationReason,
     InboundText,
+    MediaProblem,
     Turn,
     TurnAnswer,
     Urgency,
@@ -245,7 +246,7 @@ class _Run:
             ticket_category=ticket.category if ticket else "general",
             ticket_priority=ticket.priority if ticket else "medium",
             sentiments=tuple(sentiment.score(m.content) for m in turn.batch),
-            response=desk.response,
+            response=self._with_media(desk.response),
             escalation=self._escalation(),
             tool_calls=tuple(desk.calls),
             tokens_used=self._meter.usage.tokens,
@@ -255,6 +256,13 @@ class _Run:
             language=self._language,
             statements=desk.statements,
         )
+
+    def _with_media(self, response: str) -> str:
+        """The answer, and once what cannot be opened of what came with the question."""
+        turn, said = self._desk.turn, _unopened(self._desk.turn, self._phrases)
+        if not response or not said or said in response or drafts.said_before(said, turn.history):
+            return response
+        return f"{response}\n\n{said}"
 
     def _escalation(self) -> Escalation | None:
         decided = self._desk.escalation
@@ -330,6 +338,8 @@ def _courtesy(turn: Turn, phrases: Phrases) -> str:
     if Reading.MATTER in kinds:
         return ""
     whole = read("\n".join(_heard(message) for message in turn.batch))
+    if whole is not Reading.THANKS and any(message.media for message in turn.batch):
+        return _unopened(turn, phrases) or phrases.media_alone
     texts: dict[Reading, str] = {
         Reading.EMPTY: phrases.clarify_empty,
         Reading.VAGUE: phrases.clarify_vague,
@@ -337,6 +347,14 @@ def _courtesy(turn: Turn, phrases: Phrases) -> str:
         Reading.THANKS: phrases.welcome,
     }
     return texts.get(whole, texts[kinds[-1]])
+
+
+def _unopened(turn: Turn, phrases: Phrases) -> str:
+    """What is said of attachments that nobody can open; empty if there are none."""
+    problems = {media.problem for message in turn.batch for media in message.media}
+    if MediaProblem.TOO_LARGE in problems:
+        return phrases.media_too_large
+    return phrases.media_unsupported if MediaProblem.UNSUPPORTED in problems else ""
 
 
 def _subject(turn: Turn, ticket: CreateTicket | None, issue: str) -> str:

@@ -114,8 +114,8 @@ TURNS = (
         "due-time-not-recomputed",
         "A commit leaves due what still waits, and nothing else.",
         _TURNS,
-        "        await transaction.recompute_due(self._times.quiet, self._times.burst)\n",
-        "",
+        "by a statement after the one that took the lock.\n        await self._recompute(transaction)\n",
+        "by a statement after the one that took the lock.\n",
         caught_in(_TESTS, "test_a_turn_writes_conversation_ticket_answer_and_outbox_together"),
     ),
     Mutant(

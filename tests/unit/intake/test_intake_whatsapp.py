@@ -41,12 +41,12 @@ def test_media_only_has_an_empty_body_and_a_list() -> None:
         "Body": "",
         "NumMedia": "1",
         "MediaUrl0": "https://x/1",
-        "MediaContentType0": "a/b",
+        "MediaContentType0": "image/png",
     }
     message = read_message(form, b"", "+1")
     assert message.body == ""
     assert message.whatsapp is not None
-    assert message.whatsapp.media == (MediaRef("https://x/1", "a/b"),)
+    assert message.whatsapp.media == (MediaRef("https://x/1", "image/png"),)
 
 
 @pytest.mark.parametrize(

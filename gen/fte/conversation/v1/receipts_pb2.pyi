@@ -54,6 +54,7 @@ class Receipt(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     PROVIDER_ID_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     row_id: _builtins.str
     """row_id is the ledger row's id at its owner, a UUID."""
     state: Global___ReceiptState.ValueType
@@ -62,6 +63,8 @@ class Receipt(_message.Message):
     """outcome is a lower-case word such as answered, escalated or sent; empty while only stored."""
     provider_id: _builtins.str
     """provider_id is the provider's id of a sent message, empty where there is none."""
+    detail: _builtins.str
+    """detail says in plain words why the outcome is not the wanted one, for people; it holds nothing of a message."""
     def __init__(
         self,
         *,
@@ -69,10 +72,11 @@ class Receipt(_message.Message):
         state: Global___ReceiptState.ValueType = ...,
         outcome: _builtins.str = ...,
         provider_id: _builtins.str = ...,
+        detail: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "provider_id", b"provider_id", "row_id", b"row_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "outcome", b"outcome", "provider_id", b"provider_id", "row_id", b"row_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
