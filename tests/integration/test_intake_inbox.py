@@ -204,14 +204,14 @@ async def test_the_mailbox_has_one_reader(store: Store) -> None:
         assert cursor.history_id is None
         async with two.lease() as busy:
             assert busy is None
-        await one.watched(Watch(7, NOW))
-        await one.watched(Watch(9, NOW))
-        await one.advance(12)
-        await one.advance(11)
+        await one.watched(Watch(7, NOW), NOW)
+        await one.watched(Watch(9, NOW), NOW)
+        await one.advance(12, None)
+        await one.advance(11, NOW)
     async with two.lease() as cursor:
         assert cursor is not None
         assert (cursor.history_id, cursor.watch_expire_time) == (12, NOW)
-        await two.reset(3)
+        await two.reset(3, NOW)
         await store.pool.execute(
             "UPDATE intake.mail_cursors SET lease_time = now() - interval '1 s'"
         )

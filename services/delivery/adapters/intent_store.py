@@ -349,7 +349,13 @@ class PostgresIntentStore:
 
 
 def _receipt(row: asyncpg.Record) -> Receipt:
-    return Receipt(row["intent_id"], State(row["state"]), row["provider_id"] or "")
+    return Receipt(
+        row["intent_id"],
+        State(row["state"]),
+        row["provider_id"] or "",
+        row["provider_thread_id"] or "",
+        row["internet_message_id"] or "",
+    )
 
 
 def _cancelled(rows: Sequence[asyncpg.Record]) -> tuple[Receipt, ...]:

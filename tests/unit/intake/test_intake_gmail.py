@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from chassis.errors import Unavailable
+from chassis.google_access import GoogleAccess
 from chassis.sidecar import BindingAnswer, Sidecar
 from services.intake.adapters.gmail import GmailMailbox
-from services.intake.adapters.google_access import AccessToken
 from services.intake.application.mail import read_mail
 from services.intake.application.ports import HistoryGoneError, MailboxAwayError
 
@@ -59,20 +59,19 @@ class FakeSidecar(Sidecar):
 
 
 @dataclass
-class FakeAccess(AccessToken):
+class FakeAccess(GoogleAccess):
     """Gives out numbered tokens."""
 
     number: int = 1
 
-    async def current(self) -> str:
+    async def get(self) -> str:
         """Returns the present token."""
         return f"t{self.number}"
 
-    async def replace(self, refused: str) -> str:
-        """Returns the next token."""
-        assert refused == f"t{self.number}"
+    def forget(self, token: str) -> None:
+        """Makes the next one the present."""
+        assert token == f"t{self.number}"
         self.number += 1
-        return f"t{self.number}"
 
 
 def ok(body: object, status: int = 200) -> BindingAnswer:
