@@ -137,7 +137,7 @@ SAVE_PREPARATION = """
 
 LOCK = """
     SELECT intent_id, kind, channel, content, state, attempts, resends, witness_readings, draft_id,
-           provider_id, provider_status,
+           provider_id, provider_status, provider_thread_id,
            coalesce(now() - unknown_time, interval '0') AS unknown_for, now() - create_time AS age,
            now() AS now,
            (SELECT a.start_time FROM delivery.attempts a
