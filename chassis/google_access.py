@@ -17,8 +17,7 @@ from google.auth.exceptions import GoogleAuthError, MalformedError, RefreshError
 from google.oauth2 import service_account
 from google.oauth2.credentials import Credentials
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
-
-from chassis.settings import ServiceSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # Reads mail, keeps drafts and sends; it cannot delete for good.
 SCOPE = "https://www.googleapis.com/auth/gmail.modify"
@@ -59,8 +58,10 @@ class KeyUnusableError(Exception):
     """The service account's key cannot be read; the text says why, without the key."""
 
 
-class GmailSettings(ServiceSettings):
-    """What opens the mailboxes."""
+class GmailSettings(BaseSettings):
+    """What opens the mailboxes; services and `fte check gmail` read the same."""
+
+    model_config = SettingsConfigDict(env_prefix="FTE_", frozen=True, extra="ignore")
 
     gmail_address: str = Field(
         min_length=3,
@@ -149,7 +150,8 @@ class GoogleAccess:
 
     def __init__(self, credentials: Any) -> None:
         self._credentials = credentials
-        self._request = partial(google.auth.transport.requests.Request(), timeout=REQUEST_SECONDS)
+        self._exchange = google.auth.transport.requests.Request()
+        self._request = partial(self._exchange, timeout=REQUEST_SECONDS)
         self._one = asyncio.Lock()
 
     async def get(self) -> str:
@@ -163,6 +165,10 @@ class GoogleAccess:
         except (GoogleAuthError, TimeoutError) as error:
             # The error's text may hold the token endpoint's whole answer.
             raise TokenUnavailable(_fault_of_token(error)) from None
+
+    def close(self) -> None:
+        """Closes the connection to the token endpoint."""
+        self._exchange.session.close()
 
     def forget(self, token: str) -> None:
         """Drops a token that was refused."""

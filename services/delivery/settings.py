@@ -5,13 +5,14 @@ from datetime import timedelta
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from chassis.google_access import GmailSettings
+from chassis.settings import ServiceSettings
 from services.delivery.application.ports import Patience
 from services.delivery.domain.breaker import Tolerance
 from services.delivery.domain.intent import Channel
 from services.delivery.domain.transitions import Policy
 
 
-class Settings(GmailSettings):
+class Settings(GmailSettings, ServiceSettings):
     """What delivery reads from the environment beside what every service has."""
 
     public_url: str = Field(description="where providers report what became of a message")

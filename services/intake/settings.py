@@ -6,12 +6,13 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 
 from chassis.google_access import GmailSettings
+from chassis.settings import ServiceSettings
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
 Text = Annotated[str, Field(min_length=1)]
 
 
-class IntakeSettings(GmailSettings):
+class IntakeSettings(GmailSettings, ServiceSettings):
     """What intake needs beside what every service needs."""
 
     http_port: int = Field(default=8080, ge=1, le=65535, description="port of the HTTP edge")
