@@ -89,12 +89,12 @@ class _Checking:
         findings: list[Finding] = []
         async with httpx.AsyncClient(timeout=_SECONDS) as http:
             for mailbox, access in accesses.items():
-                began = datetime.now(UTC)
+                before = await self._state(http, mailbox) or {}
                 opened = [finding async for finding in self._open(http, mailbox, access)]
                 findings += opened
                 access.close()
                 if all(finding.fine for finding in opened):
-                    findings += await self._running(http, mailbox, began)
+                    findings += await self._running(http, mailbox, before.get("push_time"))
         return findings
 
     async def _open(
@@ -155,7 +155,7 @@ class _Checking:
         return (value, _skew(answer)) if isinstance(value, dict) else GoogleFault.AWAY
 
     async def _running(
-        self, http: httpx.AsyncClient, mailbox: str, began: datetime
+        self, http: httpx.AsyncClient, mailbox: str, last_push: Any
     ) -> list[Finding]:
         """Reads what the running system says of the mailbox; Gmail pushes once when a watch is renewed."""
         state = await self._state(http, mailbox)
@@ -166,7 +166,7 @@ class _Checking:
         if self._wait <= 0:
             return findings
         deadline = time.monotonic() + self._wait
-        while not _pushed_since(state, began):
+        while state.get("push_time") == last_push:
             if time.monotonic() > deadline:
                 return [*findings, self._no_push(mailbox, state)]
             await asyncio.sleep(_POLL_SECONDS)
@@ -208,11 +208,6 @@ def _watching(mailbox: str, state: Mapping[str, Any]) -> Finding:
     known = error in {fault.value for fault in GoogleFault}
     cure = CURES[GoogleFault(error)] if known else "restart intake, and read its log"
     return Finding("watch_expiring", False, found, cure)
-
-
-def _pushed_since(state: Mapping[str, Any], began: datetime) -> bool:
-    pushed = _moment(state.get("push_time"))
-    return pushed is not None and pushed >= began - _MOST_SKEW
 
 
 def _fault(mailbox: str, fault: GoogleFault) -> Finding:

@@ -173,7 +173,7 @@ class Access:
         return mailbox
 
     def _allowed(self) -> dict[str, Any]:
-        granted = {"scopes": [FULL], "delegation": True, "mail": True, "topic": True}
+        granted = {"scopes": [FULL, MODIFY], "delegation": True, "mail": True, "topic": True}
         return {**granted, **self._database.kept(_ALLOWED, {})}
 
 
