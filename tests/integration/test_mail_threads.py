@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from fte.agent.v1 import agent_service_pb2
 from fte.conversation.v1 import conversation_pb2
 from fte.intake.v1 import intake_service_pb2
+from services.agent.adapters import mail_threads
 from services.agent.adapters.history import TurnHistory
 from services.agent.adapters.inbound import Owned
 from services.agent.adapters.mail_threads import SentThreads
@@ -241,6 +242,22 @@ async def test_a_reply_leaves_from_the_mailbox_that_was_written_to(agent: Agent)
     assert outgoing.in_reply_to == "<two@x>"
     assert list(outgoing.references)[1:] == ["<one@x>", "<two@x>"]
     assert outgoing.subject == "Re: Export"
+
+
+async def test_a_lookup_names_customer_and_side_itself(agent: Agent) -> None:
+    """Row-level security alone must not be what keeps customers apart."""
+    first = mail("Export", thread="t1")
+    await turn_of(agent, first)
+    async with agent.ledger.acquire() as connection:
+        seen = [
+            await mail_threads.find(connection, customer, side, [first])
+            for customer, side in (
+                (CUSTOMER, Side.VERIFIED),
+                (CUSTOMER, Side.CLAIMED),
+                (STRANGER, Side.VERIFIED),
+            )
+        ]
+    assert [bool(found) for found in seen] == [True, False, False]
 
 
 async def _age(agent: Agent, by: timedelta) -> None:

@@ -31,6 +31,7 @@ class Wire:
 
     answers: list[BindingAnswer | Exception]
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     async def http_binding(
         self,
@@ -43,6 +44,7 @@ class Wire:
         seconds: float,
     ) -> BindingAnswer:
         self.requests.append((method, path, dict(headers)))
+        self.bodies.append(body)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer

@@ -181,7 +181,7 @@ class GmailPush:
         except KeysAwayError:
             raise unavailable() from None
         body = read_json(await read_body(request, PUSH_BYTES, self._body_seconds))
-        if body.get("subscription") not in self._subscriptions:
+        if str(body.get("subscription")) not in self._subscriptions:
             self._refusals.count("gmail", "subscription")
             raise _foreign()
         # Only the address is read, and only to choose where to look: the history id is anybody's word.
