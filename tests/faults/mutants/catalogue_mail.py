@@ -12,14 +12,6 @@ _THREAD_TESTS = "tests/integration/test_mail_threads.py"
 
 MAIL = (
     Mutant(
-        "push-any-audience",
-        "A push is for us alone: a token of another audience counts.",
-        _PUSH,
-        "                audience=self._audience,\n",
-        "",
-        caught_in(_PUSH_TESTS, "test_a_wrong_claim_is_invalid"),
-    ),
-    Mutant(
         "push-audience-among-others",
         "A push names exactly our audience: one among others counts.",
         _PUSH,
