@@ -10,7 +10,7 @@ _READING_TESTS = _TESTS + "test_intake_mail_reading.py"
 _PUSH_TESTS = _TESTS + "test_intake_push_token.py"
 _THREAD_TESTS = "tests/integration/test_mail_threads.py"
 
-MAIL = (
+MAILBOXES = (
     Mutant(
         "push-audience-among-others",
         "A push names exactly our audience: one among others counts.",
