@@ -101,6 +101,16 @@ class GmailSettings(BaseSettings):
             raise ValueError("names a mailbox twice")
         return ",".join(found)
 
+    @field_validator("gmail_service_account")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr) -> SecretStr:
+        if _plain(value):
+            try:
+                _read_key(_plain(value))
+            except KeyUnusableError as error:
+                raise ValueError(str(error)) from None
+        return value
+
     @field_validator("gmail_client_id", "gmail_client_secret")
     @classmethod
     def _names_a_client(cls, value: str | SecretStr, info: ValidationInfo) -> str | SecretStr:
@@ -126,7 +136,7 @@ class GmailSettings(BaseSettings):
         return _listed(self.gmail_address)
 
     def accesses(self) -> "dict[str, GoogleAccess]":
-        """Returns the access to each mailbox, in their order; raises `KeyUnusableError`."""
+        """Returns the access to each mailbox, in their order."""
         account = self.gmail_service_account.get_secret_value()
         if account:
             return {
@@ -197,20 +207,29 @@ def delegated(account: str, mailbox: str, token_url: str) -> GoogleAccess:
 
     `account` is the key as JSON, or its file's path.
     """
+    credentials = _read_key(account)
+    return GoogleAccess(
+        service_account.Credentials(  # type: ignore[no-untyped-call]
+            credentials.signer,
+            credentials.service_account_email,
+            token_url,
+            scopes=[SCOPE],
+            subject=mailbox,
+        )
+    )
+
+
+def _read_key(account: str) -> Any:
     try:
         text = account if account.lstrip().startswith("{") else Path(account).read_text()
-        key = {**json.loads(text), "token_uri": token_url}
-        credentials = service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
-            key, scopes=[SCOPE], subject=mailbox
-        )
+        return service_account.Credentials.from_service_account_info(json.loads(text))  # type: ignore[no-untyped-call]
     except OSError as error:
         raise KeyUnusableError(f"the key file cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, MalformedError) as error:
+    except (ValueError, TypeError, AttributeError, MalformedError) as error:
         # The error of a parser may repeat what it could not read.
         raise KeyUnusableError(
             f"the key is no service account's key: {type(error).__name__}"
         ) from None
-    return GoogleAccess(credentials)
 
 
 def fault_of_answer(status: int, body: bytes) -> GoogleFault:

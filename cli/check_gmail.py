@@ -19,7 +19,6 @@ from chassis.google_access import (
     GmailSettings,
     GoogleAccess,
     GoogleFault,
-    KeyUnusableError,
     TokenUnavailable,
     fault_of_answer,
 )
@@ -66,11 +65,9 @@ def check_gmail(environ: Mapping[str, str], wait: float) -> list[Finding]:
     }
     try:
         settings = GmailSettings(**given)
-        accesses = settings.accesses()
     except ValidationError as error:
         return [_wrong_setting(problem) for problem in error.errors()]
-    except KeyUnusableError as error:
-        return [Finding(GoogleFault.BAD_KEY, False, str(error), CURES[GoogleFault.BAD_KEY])]
+    accesses = settings.accesses()
     checking = _Checking(values, wait)
     return asyncio.run(checking.run(accesses))
 
@@ -217,6 +214,8 @@ def _fault(mailbox: str, fault: GoogleFault) -> Finding:
 def _wrong_setting(problem: Mapping[str, Any]) -> Finding:
     name = f"FTE_{str(problem['loc'][0]).upper()}"
     said = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["loc"][0] == "gmail_service_account":
+        return Finding(GoogleFault.BAD_KEY, False, said, CURES[GoogleFault.BAD_KEY])
     return Finding("settings", False, f"{name}: {said}", f"set {name}")
 
 

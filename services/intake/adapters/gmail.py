@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
@@ -72,7 +72,8 @@ class GmailMailbox:
         request = self._users.history().list(
             userId="me",
             startHistoryId=str(start),
-            historyTypes=["messageAdded"],
+            # A person takes a customer's mail out of the spam folder: that adds a label.
+            historyTypes=["messageAdded", "labelAdded"],
             labelId="INBOX",
             maxResults=_PAGE,
             pageToken=token,
@@ -82,16 +83,13 @@ class GmailMailbox:
         except _NotFoundError:
             raise HistoryGoneError from None
         records = answer.get("history", [])
-        found = (
-            str(added["message"]["id"])
-            for record in records
-            for added in record.get("messagesAdded", [])
-        )
+        added, moved = _added(records), _moved(records)
         return HistoryPage(
-            message_ids=tuple(dict.fromkeys(found)),
+            message_ids=tuple(dict.fromkeys((*added, *moved))),
             last_id=max((int(record["id"]) for record in records), default=start),
             newest_id=int(answer.get("historyId", start)),
             next_token=answer.get("nextPageToken"),
+            moved_ids=frozenset(moved) - frozenset(added),
         )
 
     async def recent(self, since: datetime, token: str | None) -> ListPage:
@@ -186,6 +184,19 @@ class GmailMailbox:
             if error.metadata.get("grpc_code") == _TOO_LARGE:
                 raise TooLargeError("the answer is too large") from None
             raise MailboxAwayError(f"no answer: {error.reason}", GoogleFault.UNREACHABLE) from error
+
+
+def _added(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [str(one["message"]["id"]) for r in records for one in r.get("messagesAdded", [])]
+
+
+def _moved(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
+        str(one["message"]["id"])
+        for record in records
+        for one in record.get("labelsAdded", [])
+        if "INBOX" in one.get("labelIds", ())
+    ]
 
 
 def _fetched(message_id: str, answer: Mapping[str, Any], raw: bytes) -> FetchedMail:

@@ -9,7 +9,7 @@ after the newest mail that we saw, and is not in our inbox, is new. Nothing that
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -43,6 +43,8 @@ RENEW_AGAIN_AFTER = timedelta(minutes=10)
 # Mails become visible in another order than they came, after a check for spam for instance.
 RESYNC_OVERLAP = timedelta(days=1)
 RESYNC_MAILS = 2000
+# What a person moves into the inbox, out of the spam folder for instance, is answered unless it is older.
+MOVED_AGE = timedelta(days=7)
 # A history that is never valid is listed at growing distance; the longest keeps a mail within five minutes.
 FIRST_RESYNC_WAIT = timedelta(seconds=15)
 LONGEST_RESYNC_WAIT = timedelta(minutes=4)
@@ -123,13 +125,13 @@ class MailReading:
 
     async def _read(self, cursor: Cursor, start: int, now: datetime) -> Look:
         try:
-            look = await self._read_from(start, now)
+            look = await self._read_from(cursor, start, now)
         except HistoryGoneError:
             return await self._resync(cursor, now)
         await self._cursors.caught_up(now)
         return look
 
-    async def _read_from(self, start: int, now: datetime) -> Look:
+    async def _read_from(self, cursor: Cursor, start: int, now: datetime) -> Look:
         look = Look()
         newest: int | None = None
         token: str | None = None
@@ -137,7 +139,8 @@ class MailReading:
             page = await self._mailbox.history(start, token)
             # What arrives while we read is behind the first page's number, and is read next time.
             newest = page.newest_id if newest is None else newest
-            look, seen = await self._take_in(page.message_ids, look, now)
+            moved = dict.fromkeys(page.moved_ids, max(cursor.start_time or now, now - MOVED_AGE))
+            look, seen = await self._take_in(page.message_ids, look, now, moved)
             token = page.next_token
             if token is None:
                 await self._cursors.advance(max(newest, page.last_id), seen)
@@ -162,7 +165,9 @@ class MailReading:
             if token is None:
                 break
         oldest_first = found[:RESYNC_MAILS][::-1]
-        look, seen = await self._take_in(oldest_first, Look(), now, since)
+        look, seen = await self._take_in(
+            oldest_first, Look(), now, dict.fromkeys(oldest_first, since)
+        )
         await self._cursors.reset(newest, now)
         await self._cursors.advance(newest, seen)
         return replace(
@@ -177,9 +182,12 @@ class MailReading:
         message_ids: Sequence[str],
         look: Look,
         now: datetime,
-        since: datetime | None = None,
+        since: Mapping[str, datetime],
     ) -> tuple[Look, datetime | None]:
-        """Puts into the inbox what it has not; returns the look with them counted, and when the newest came."""
+        """Puts into the inbox what it has not; returns the look with them counted, and when the newest came.
+
+        A mail that came before its moment in `since` is left alone.
+        """
         accepted, suppressed, seen = look.accepted, look.suppressed, None
         known = await self._inbox.known(Channel.EMAIL, self._address, message_ids)
         for message_id in message_ids:
@@ -190,7 +198,7 @@ class MailReading:
             if fetched is None:
                 continue
             came = fetched.receive_time
-            if came is not None and since is not None and came < since:
+            if came is not None and message_id in since and came < since[message_id]:
                 continue
             message = await self._message(fetched)
             await self._inbox.accept(message)

@@ -57,12 +57,16 @@ class HistoryGoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """One page of new mail: message ids in order, the last change on it and the mailbox's newest change."""
+    """One page of new mail: message ids in order, the last change on it and the mailbox's newest change.
+
+    `moved_ids` are those among them that were in the mailbox before and were moved into the inbox.
+    """
 
     message_ids: tuple[str, ...]
     last_id: int
     newest_id: int
     next_token: str | None
+    moved_ids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,7 @@ class MemoryMailbox:
     listed: int = 0
     histories: int = 0
     fail_at: str = ""
+    moved: set[str] = field(default_factory=set)
     now: datetime = NOW
 
     def arrive(
@@ -227,6 +228,7 @@ class MemoryMailbox:
             max((at for at, _ in page), default=start),
             self.newest,
             str(following) if following < len(later) else None,
+            frozenset(mail.message_id for _, mail in page) & frozenset(self.moved),
         )
 
     async def recent(self, since: datetime, token: str | None) -> ListPage:

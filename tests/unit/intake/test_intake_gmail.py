@@ -107,8 +107,21 @@ async def test_history_is_read_by_page() -> None:
     assert page.next_token == "p2"
     query = sidecar.calls[0].query
     assert query["startHistoryId"] == ["10"]
-    assert query["historyTypes"] == ["messageAdded"]
+    assert query["historyTypes"] == ["messageAdded", "labelAdded"]
     assert (query["labelId"], query["pageToken"]) == (["INBOX"], ["p1"])
+
+
+async def test_mail_moved_into_the_inbox_is_told_apart() -> None:
+    records = [
+        {"id": "11", "messagesAdded": [{"message": {"id": "new"}}]},
+        {"id": "12", "labelsAdded": [{"message": {"id": "new"}, "labelIds": ["INBOX"]}]},
+        {"id": "13", "labelsAdded": [{"message": {"id": "rescued"}, "labelIds": ["INBOX"]}]},
+        {"id": "14", "labelsAdded": [{"message": {"id": "starred"}, "labelIds": ["STARRED"]}]},
+    ]
+    box, _ = mailbox(ok({"historyId": "20", "history": records}))
+    page = await box.history(10, None)
+    assert (page.message_ids, set(page.moved_ids)) == (("new", "rescued"), {"rescued"})
+    assert page.last_id == 14
 
 
 async def test_an_empty_history_stays_where_it_is() -> None:

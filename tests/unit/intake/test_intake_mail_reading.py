@@ -154,6 +154,19 @@ async def test_a_history_that_is_never_valid_does_not_loop_and_mails_are_answere
     assert cursors.cursor.resyncs == 0
 
 
+async def test_what_a_person_takes_out_of_the_spam_folder_is_answered_unless_it_is_old() -> None:
+    mailbox = MemoryMailbox(moved={"rescued", "old", "before us"})
+    mailbox.arrive("rescued", raw(), receive_time=NOW - timedelta(days=2))
+    mailbox.arrive("old", raw(), receive_time=NOW - timedelta(days=8))
+    reader, inbox, _ = reading(mailbox)
+    await reader.look(NOW)
+    assert [m.provider_id for m in inbox.messages] == ["rescued"]
+    mailbox.arrive("before us", raw(), receive_time=NOW - timedelta(days=2))
+    late, other, _ = reading(mailbox, replace(FRESH, start_time=NOW - timedelta(days=1)))
+    await late.look(NOW)
+    assert other.messages == []
+
+
 async def test_one_mail_that_cannot_be_had_holds_no_other_for_long() -> None:
     mailbox = MemoryMailbox(fail_at="broken")
     mailbox.arrive("broken", raw())
