@@ -45,6 +45,7 @@ app = typer.Typer(
 
 app.add_typer(check, name="check")
 app.add_typer(kb, name="kb")
+app.add_typer(check, name="check")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 

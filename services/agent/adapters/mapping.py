@@ -314,10 +314,15 @@ def outbound_message(
     send_seq: int,
     answered: intake_service_pb2.InboundMessage,
     reference: str,
+    reply_id: str,
 ) -> agent_service_pb2.OutboundMessage:
-    """Builds what delivery sends; the recipient is the handle of the message that is answered."""
+    """Builds what delivery sends; the recipient is the handle of the message that is answered.
+
+    `reply_id` stands first among a mail's References: mail programs shorten them in the middle.
+    """
     email = answered.email if answered.HasField("email") else None
-    references = [r for r in (*email.references, email.internet_message_id) if r] if email else []
+    ids = (reply_id, *email.references, email.internet_message_id) if email else ()
+    references = list(dict.fromkeys(one for one in ids if one))
     kind = f"OUTBOUND_KIND_{response.kind.name}"
     chat = response.channel is Channel.WHATSAPP
     return agent_service_pb2.OutboundMessage(
@@ -343,6 +348,7 @@ def outbound_message(
         window_end_time=timestamp(window_end(turn.answered.accept_time)) if chat else None,
         language=turn.language,
         handle_id=answered.handle_id,
+        mailbox=email.mailbox if email else "",
     )
 
 

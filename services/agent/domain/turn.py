@@ -96,10 +96,18 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class MailThread:
+    """The matter of the same customer and side that a mail's thread belongs to; `topic` is its subject made comparable."""
+
+    ticket_id: TicketId
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
 class InboundText:
     """One message of the batch: what the customer wrote, and what the form asked beside it.
 
-    `conflicting` tells that identity does not know for sure who wrote it.
+    `conflicting` tells that identity does not know for sure who wrote it; `thread` is there when a mail goes on in a thread that this customer and side already have.
     """
 
     message_id: MessageId
@@ -115,6 +123,7 @@ class InboundText:
     status_url: str = ""
     conflicting: bool = False
     media: tuple[Media, ...] = ()
+    thread: MailThread | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,8 @@ class ReceiptPublisher:
                     outcome=receipt.state.outcome,
                     provider_id=receipt.provider_id if receipt.state.final else "",
                     detail=receipt.detail,
+                    thread_id=receipt.thread_id if receipt.state.final else "",
+                    internet_message_id=receipt.internet_message_id if receipt.state.final else "",
                 )
                 for receipt in answered
             ],

@@ -9,7 +9,7 @@ import structlog
 from chassis.errors import Unavailable
 from fte.delivery.v1 import delivery_service_pb2 as delivery
 from fte.delivery.v1 import delivery_service_pb2_grpc as delivery_grpc
-from services.delivery.application.ports import Answers, IntentStore, StoreAway
+from services.delivery.application.ports import Answers, IntentStore, SentMails, StoreAway
 
 SERVICE_NAME = delivery.DESCRIPTOR.services_by_name["DeliveryService"].full_name
 
@@ -27,9 +27,12 @@ log = structlog.get_logger(__name__)
 class DeliveryServicer(delivery_grpc.DeliveryServiceServicer):
     """What other services ask of delivery beside events."""
 
-    def __init__(self, store: IntentStore, answers: Answers, media: Media) -> None:
+    def __init__(
+        self, store: IntentStore, answers: Answers, mails: SentMails, media: Media
+    ) -> None:
         self._store = store
         self._answers = answers
+        self._mails = mails
         self._media = media
 
     async def ReadMedia(  # noqa: N802 - the contract's name
@@ -63,3 +66,26 @@ class DeliveryServicer(delivery_grpc.DeliveryServiceServicer):
         return delivery.RaiseFenceResponse(
             cancelled=len(raised.cancelled), in_flight=raised.in_flight
         )
+
+    async def FindSentMail(  # noqa: N802 - the contract's name
+        self,
+        request: delivery.FindSentMailRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> delivery.FindSentMailResponse:
+        """Tells whether a mail is one of ours, by any id that it carries."""
+        try:
+            found = await self._mails.found(
+                request.provider_id, request.internet_message_id, _uuid(request.intent_id)
+            )
+        except StoreAway as error:
+            raise Unavailable(
+                "The database does not answer.", metadata={"dependency": "database"}
+            ) from error
+        return delivery.FindSentMailResponse(found=found)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

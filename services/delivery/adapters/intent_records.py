@@ -19,7 +19,14 @@ def address_hash(recipient: str) -> bytes:
 def receipt(row: asyncpg.Record) -> Receipt:
     """Returns the newest receipt of a row."""
     state = State(row["state"])
-    return Receipt(row["intent_id"], state, row["provider_id"] or "", detail(state, row["error"]))
+    return Receipt(
+        row["intent_id"],
+        state,
+        row["provider_id"] or "",
+        row["provider_thread_id"] or "",
+        row["internet_message_id"] or "",
+        detail(state, row["error"]),
+    )
 
 
 def detail(state: State, error: str | None) -> str:

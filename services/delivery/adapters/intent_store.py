@@ -314,8 +314,9 @@ class PostgresIntentStore:
             await self._add_notice(connection, notice)
         if intent.kind is Kind.WEB_NOTICE:
             return None  # Nobody waits for it.
+        thread_id = step.provider_thread_id or row["provider_thread_id"] or ""
         detail = read.detail(step.state, step.error)
-        return Receipt(row["intent_id"], step.state, step.provider_id, detail)
+        return Receipt(row["intent_id"], step.state, step.provider_id, thread_id, detail=detail)
 
     async def _add_notice(self, connection: Connection, notice: Intent) -> None:
         first = await connection.fetchval(

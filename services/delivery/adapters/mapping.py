@@ -79,6 +79,7 @@ def intent_of(message: agent.OutboundMessage, kind: Kind | None = None) -> Inten
             due_time=message.due_time.ToDatetime(UTC) if message.HasField("due_time") else None,
             window_end_time=window_end(message),
             language=message.language,
+            mailbox=message.mailbox,
         ),
     )
 
@@ -115,6 +116,7 @@ def content_of(intent: Intent) -> bytes:
         status_url=letter.status_url,
         ticket_reference=letter.ticket_reference,
         language=letter.language,
+        mailbox=letter.mailbox,
     )
     if letter.due_time is not None:
         message.due_time.FromDatetime(letter.due_time)

@@ -77,6 +77,7 @@ class Letter:
     """What is sent and to whom, frozen; `thread_id` and what follows serve one channel each.
 
     `window_end_time` is until when WhatsApp took free text for the recipient when the intent was made.
+    `mailbox` is the one of ours that a mail leaves from, empty for the first.
     """
 
     recipient_type: HandleType
@@ -92,6 +93,7 @@ class Letter:
     due_time: datetime | None = None
     window_end_time: datetime | None = None
     language: str = ""
+    mailbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)

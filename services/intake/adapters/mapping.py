@@ -64,6 +64,8 @@ def message_content(message: InboundMessage) -> bytes:
         content.email.thread_id = message.email.thread_id
         content.email.internet_message_id = message.email.internet_message_id
         content.email.references.extend(message.email.references)
+        content.email.mailbox = message.email.mailbox
+        content.email.in_reply_to.extend(message.email.in_reply_to)
     if message.whatsapp is not None:
         content.whatsapp.message_sid = message.whatsapp.message_sid
         content.whatsapp.user_id = message.whatsapp.user_id

@@ -19,6 +19,7 @@ BODY_CHARACTERS = 100_000
 SUBJECT_CHARACTERS = 1000
 NAME_CHARACTERS = 200
 REFERENCES = 50
+IN_REPLY_TO = 10
 _ID_CHARACTERS = 1000
 _ADDRESS_CHARACTERS = 320
 _PARTS = 200
@@ -52,6 +53,7 @@ class Mail:
     text: str = field(repr=False)
     message_id: str = field(repr=False)
     references: tuple[str, ...] = field(repr=False)
+    in_reply_to: tuple[str, ...] = field(repr=False)
     dmarc_passed: bool
     headers: dict[str, tuple[str, ...]] = field(repr=False)
     content_type: str
@@ -76,6 +78,7 @@ def read_mail(raw: bytes) -> Mail:
         text=_visible(plain, html)[:BODY_CHARACTERS],
         message_id=next(iter(_ids(_first(headers, "message-id"))), ""),
         references=_ids(" ".join(headers.get("references", ())))[-REFERENCES:],
+        in_reply_to=_ids(" ".join(headers.get("in-reply-to", ())))[:IN_REPLY_TO],
         dmarc_passed=_dmarc_passed(headers, sender),
         headers=headers,
         content_type=message.get_content_type(),
@@ -203,9 +206,9 @@ def _dmarc_passed(headers: dict[str, tuple[str, ...]], sender: str) -> bool:
     author, *methods = (part.strip().lower() for part in verdict.split(";"))
     if author.split(" ")[0] != _OUR_RECEIVER:
         return False
+    # Gmail tells one result of each method's kind; a second one would be of the sender's making.
+    found = [method.split() for method in methods if method.startswith("dmarc=")]
     domain = sender.rpartition("@")[2]
-    return any(
-        words[0] == "dmarc=pass" and f"header.from={domain}" in words[1:]
-        for words in (method.split() for method in methods)
-        if words
+    return (
+        len(found) == 1 and found[0][0] == "dmarc=pass" and f"header.from={domain}" in found[0][1:]
     )

@@ -69,12 +69,17 @@ class MediaRef:
 
 @dataclass(frozen=True, slots=True)
 class EmailFacts:
-    """What a reply in the same thread needs; the ids keep their angle brackets."""
+    """What a reply in the same thread needs; the ids keep their angle brackets.
+
+    `mailbox` is the one of ours that the mail came to: the reply leaves from it.
+    """
 
     provider_message_id: str
     thread_id: str
     internet_message_id: str = ""
     references: tuple[str, ...] = ()
+    mailbox: str = ""
+    in_reply_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,11 @@ from services.intake.application.tickets import TicketLinks
 from services.intake.application.whatsapp import read_message, read_status, read_wish
 from tests.faults.simulation.memory_inbox import MemoryInbox, MemoryInboxReader
 from tests.faults.simulation.memory_ledger import MemoryLedgerRows
-from tests.faults.simulation.memory_mail import MemoryMailbox, MemoryMailCursors
+from tests.faults.simulation.memory_mail import (
+    MemoryMailbox,
+    MemoryMailCursors,
+    NoSentMail,
+)
 
 if TYPE_CHECKING:
     from tests.faults.simulation.process import Process
@@ -47,6 +51,7 @@ class IntakeProcess:
             MemoryMailbox(world.mailbox, io, world.now),
             MemoryMailCursors(world.mail_cursor, io, world.now, process.name),
             self._store,
+            NoSentMail(),
         )
         self.mail = MailLoop(reading, MAIL_POLL)
         self._receipts = events.ReceiptsHandler(self._ledger)

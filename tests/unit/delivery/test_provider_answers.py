@@ -10,10 +10,10 @@ from urllib.parse import parse_qs
 import pytest
 
 from chassis.errors import Unavailable
+from chassis.google_access import GoogleAccess
 from chassis.sidecar import BindingAnswer, Sidecar
 from services.delivery.adapters.gmail import Gmail
 from services.delivery.adapters.gmail_message import INTENT_HEADER
-from services.delivery.adapters.google_token import GoogleToken
 from services.delivery.adapters.transport import BindingTransport
 from services.delivery.adapters.twilio import Twilio
 from services.delivery.application.ports import Attempt, Doubt, Template
@@ -79,7 +79,7 @@ def answered(status: int, body: object = None, **headers: str) -> BindingAnswer:
 def provider(name: str, wire: Wire) -> Gmail | Twilio:
     transport = BindingTransport(cast("Sidecar", wire), name)
     if name == "gmail":
-        return Gmail(transport, cast("GoogleToken", Token()), "support@example.com")
+        return Gmail(transport, {"support@example.com": cast("GoogleAccess", Token())})
     return Twilio(transport, "AC1", "secret", "+14155238886", "https://support.example.com")
 
 

@@ -133,6 +133,7 @@ class OutboundMessage(_message.Message):
     WINDOW_END_TIME_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     HANDLE_ID_FIELD_NUMBER: _builtins.int
+    MAILBOX_FIELD_NUMBER: _builtins.int
     outbox_id: _builtins.str
     """outbox_id is the row's id, a UUID; delivery makes at most one intent of it."""
     message_id: _builtins.str
@@ -169,6 +170,8 @@ class OutboundMessage(_message.Message):
     """language is what the customer writes in (ISO 639-1), empty if unknown; it chooses a template."""
     handle_id: _builtins.str
     """handle_id is intake's id of the recipient's handle, a UUID; empty where there is none."""
+    mailbox: _builtins.str
+    """mailbox is the one of ours that the answered mail came to; empty for the first, and on other channels."""
     @_builtins.property
     def recipient(self) -> _conversation_pb2.Handle:
         """recipient is the handle of a message in the answered batch; the model never chooses it."""
@@ -212,10 +215,11 @@ class OutboundMessage(_message.Message):
         window_end_time: _timestamp_pb2.Timestamp | None = ...,
         language: _builtins.str = ...,
         handle_id: _builtins.str = ...,
+        mailbox: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_time", b"due_time", "recipient", b"recipient", "window_end_time", b"window_end_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "conversation_id", b"conversation_id", "customer_id", b"customer_id", "due_time", b"due_time", "epoch", b"epoch", "handle_id", b"handle_id", "html", b"html", "in_reply_to", b"in_reply_to", "kind", b"kind", "language", b"language", "last_part", b"last_part", "message_id", b"message_id", "outbox_id", b"outbox_id", "recipient", b"recipient", "references", b"references", "send_seq", b"send_seq", "status_url", b"status_url", "subject", b"subject", "text", b"text", "thread_id", b"thread_id", "ticket_reference", b"ticket_reference", "window_end_time", b"window_end_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "conversation_id", b"conversation_id", "customer_id", b"customer_id", "due_time", b"due_time", "epoch", b"epoch", "handle_id", b"handle_id", "html", b"html", "in_reply_to", b"in_reply_to", "kind", b"kind", "language", b"language", "last_part", b"last_part", "mailbox", b"mailbox", "message_id", b"message_id", "outbox_id", b"outbox_id", "recipient", b"recipient", "references", b"references", "send_seq", b"send_seq", "status_url", b"status_url", "subject", b"subject", "text", b"text", "thread_id", b"thread_id", "ticket_reference", b"ticket_reference", "window_end_time", b"window_end_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

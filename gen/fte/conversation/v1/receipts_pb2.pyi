@@ -55,6 +55,8 @@ class Receipt(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     PROVIDER_ID_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    THREAD_ID_FIELD_NUMBER: _builtins.int
+    INTERNET_MESSAGE_ID_FIELD_NUMBER: _builtins.int
     row_id: _builtins.str
     """row_id is the ledger row's id at its owner, a UUID."""
     state: Global___ReceiptState.ValueType
@@ -65,6 +67,10 @@ class Receipt(_message.Message):
     """provider_id is the provider's id of a sent message, empty where there is none."""
     detail: _builtins.str
     """detail says in plain words why the outcome is not the wanted one, for people; it holds nothing of a message."""
+    thread_id: _builtins.str
+    """thread_id is the provider's thread of a sent mail, empty where there is none."""
+    internet_message_id: _builtins.str
+    """internet_message_id is the Message-ID that a sent mail really got, with its angle brackets; empty while unknown."""
     def __init__(
         self,
         *,
@@ -73,10 +79,12 @@ class Receipt(_message.Message):
         outcome: _builtins.str = ...,
         provider_id: _builtins.str = ...,
         detail: _builtins.str = ...,
+        thread_id: _builtins.str = ...,
+        internet_message_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "outcome", b"outcome", "provider_id", b"provider_id", "row_id", b"row_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "internet_message_id", b"internet_message_id", "outcome", b"outcome", "provider_id", b"provider_id", "row_id", b"row_id", "state", b"state", "thread_id", b"thread_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -37,6 +37,8 @@ class DeliveryServiceStub:
     """RaiseFence forbids sends of a conversation below an ownership epoch. After it returns no such send can start."""
     ReadMedia: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.ReadMediaRequest, _delivery_service_pb2.ReadMediaResponse]
     """ReadMedia reads a small attachment of a customer's WhatsApp message from the provider, such as a contact card."""
+    FindSentMail: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.FindSentMailRequest, _delivery_service_pb2.FindSentMailResponse]
+    """FindSentMail tells whether a mail is one of ours, by any id that it carries."""
 
 @_typing.type_check_only
 class DeliveryServiceAsyncStub(DeliveryServiceStub):
@@ -47,6 +49,8 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     """RaiseFence forbids sends of a conversation below an ownership epoch. After it returns no such send can start."""
     ReadMedia: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.ReadMediaRequest, _delivery_service_pb2.ReadMediaResponse]  # type: ignore[assignment]
     """ReadMedia reads a small attachment of a customer's WhatsApp message from the provider, such as a contact card."""
+    FindSentMail: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.FindSentMailRequest, _delivery_service_pb2.FindSentMailResponse]  # type: ignore[assignment]
+    """FindSentMail tells whether a mail is one of ours, by any id that it carries."""
 
 class DeliveryServiceServicer(metaclass=_abc_1.ABCMeta):
     """DeliveryService is what other services ask of delivery beside events."""
@@ -66,5 +70,13 @@ class DeliveryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_delivery_service_pb2.ReadMediaResponse, _abc.Awaitable[_delivery_service_pb2.ReadMediaResponse]]:
         """ReadMedia reads a small attachment of a customer's WhatsApp message from the provider, such as a contact card."""
+
+    @_abc_1.abstractmethod
+    def FindSentMail(
+        self,
+        request: _delivery_service_pb2.FindSentMailRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_delivery_service_pb2.FindSentMailResponse, _abc.Awaitable[_delivery_service_pb2.FindSentMailResponse]]:
+        """FindSentMail tells whether a mail is one of ours, by any id that it carries."""
 
 def add_DeliveryServiceServicer_to_server(servicer: DeliveryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -192,15 +192,23 @@ class EmailFacts(_message.Message):
     THREAD_ID_FIELD_NUMBER: _builtins.int
     INTERNET_MESSAGE_ID_FIELD_NUMBER: _builtins.int
     REFERENCES_FIELD_NUMBER: _builtins.int
+    MAILBOX_FIELD_NUMBER: _builtins.int
+    IN_REPLY_TO_FIELD_NUMBER: _builtins.int
     provider_message_id: _builtins.str
     """provider_message_id is Gmail's id of the mail."""
     thread_id: _builtins.str
     """thread_id is Gmail's thread id."""
     internet_message_id: _builtins.str
     """internet_message_id is the Message-ID header with its angle brackets."""
+    mailbox: _builtins.str
+    """mailbox is the one of ours that the mail came to; empty on mails of before there were several."""
     @_builtins.property
     def references(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """references are the References header's ids in order, at most 50."""
+
+    @_builtins.property
+    def in_reply_to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """in_reply_to are the In-Reply-To header's ids, at most 10."""
 
     def __init__(
         self,
@@ -209,10 +217,12 @@ class EmailFacts(_message.Message):
         thread_id: _builtins.str = ...,
         internet_message_id: _builtins.str = ...,
         references: _abc.Iterable[_builtins.str] | None = ...,
+        mailbox: _builtins.str = ...,
+        in_reply_to: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["internet_message_id", b"internet_message_id", "provider_message_id", b"provider_message_id", "references", b"references", "thread_id", b"thread_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_reply_to", b"in_reply_to", "internet_message_id", b"internet_message_id", "mailbox", b"mailbox", "provider_message_id", b"provider_message_id", "references", b"references", "thread_id", b"thread_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
