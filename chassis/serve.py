@@ -13,6 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from chassis import tracing
+from chassis.exposition import SERVING, expose
 from chassis.interceptors import CallInterceptor
 from chassis.settings import ServiceSettings
 
@@ -71,6 +72,8 @@ class Process:
     async def run(self) -> int:
         """Runs the process and returns its exit code."""
         self.on_stop(tracing.configure(self._name, self._settings.otlp_endpoint))
+        if self._settings.prometheus_port:
+            self.on_stop(expose(self._settings.bind_address, self._settings.prometheus_port))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -126,6 +129,7 @@ class Process:
             log.warning("not healthy", failing=failing, health=names[0] or "ready")
         serving = health_pb2.HealthCheckResponse.ServingStatus
         status = serving.NOT_SERVING if failing else serving.SERVING
+        SERVING.labels(names[0] or "ready").set(not failing)
         for name in names:
             await self._health.set(name, status)
 

@@ -101,6 +101,7 @@ class Environment:
             "DAPR_GRPC_PORT": str(self.ports.of(name, "DAPR_GRPC")),
             "DAPR_HTTP_PORT": str(self.ports.of(name, "DAPR_HTTP")),
             "FTE_INSTANCE": f"{name}-0",
+            "FTE_PROMETHEUS_PORT": str(self.ports.of(name, "PROMETHEUS")),
             "FTE_DATABASE_URL": self.database_url(f"fte_{name}"),
         }
         if name == "intake":

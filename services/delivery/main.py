@@ -14,6 +14,9 @@ from fte.agent.v1.agent_service_pb2_grpc import AgentServiceStub
 from fte.delivery.v1 import delivery_service_pb2_grpc as delivery_grpc
 from fte.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from services.delivery.adapters.answers import ReceiptPublisher
+from services.delivery.adapters.channel_figures import ChannelFigures
+from services.delivery.adapters.channel_ledger import PostgresChannelLedger
+from services.delivery.adapters.channel_switches import ChannelSwitches
 from services.delivery.adapters.corrections import CORRECTIONS, correction_ledger
 from services.delivery.adapters.gmail import Gmail
 from services.delivery.adapters.google_token import GoogleToken
@@ -25,6 +28,7 @@ from services.delivery.adapters.subscriptions import subscribe
 from services.delivery.adapters.transport import BindingTransport
 from services.delivery.adapters.twilio import Twilio
 from services.delivery.adapters.web_form import WebForm
+from services.delivery.application.channel_health import ChannelHealth
 from services.delivery.application.ports import Provider
 from services.delivery.application.reconcile import Reconcile
 from services.delivery.application.send_due import SendDue
@@ -60,9 +64,17 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     providers, policies = _providers(settings, sidecar), settings.policies()
     own = frozenset({settings.gmail_address.lower(), settings.twilio_whatsapp_from})
 
-    send = SendDue(store, providers, policies, answers, settings.patience(), settings.instance)
+    intake = IntakeServiceStub(sidecar.service("intake"))
+    channel_ledger = PostgresChannelLedger(pool)
+    switches = ChannelSwitches(intake, channel_ledger)
+    send = SendDue(
+        store, providers, policies, answers, settings.patience(), settings.instance,
+        enabled=switches.enabled,
+    )  # fmt: skip
+    channels = ChannelHealth(providers, channel_ledger, switches, send)
+    figures = ChannelFigures(channels, send)
     outbound = TakeOutbound(store, AgentContent(agent), answers, own, send.wake)
-    reports = IntakeStatuses(IntakeServiceStub(sidecar.service("intake")))
+    reports = IntakeStatuses(intake)
     statuses = TakeStatuses(store, reports, answers, send.wake)
     reconcile = Reconcile(
         store, providers, policies, answers, statuses, send.wake,
@@ -73,7 +85,12 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
         # Only a predecessor's attempts carry this replica's name before the first claim.
         await reconcile.recover(settings.instance)
         await reconcile.repeat_receipts()
+        await switches.load()
         await send.run()
+
+    def switched() -> None:
+        send.wake()
+        channels.look()
 
     receiver = EventReceiver(pool, "delivery")
     arriving = Gathering("outbound", outbound)
@@ -84,7 +101,7 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
             receiver, server
         )
     )
-    servicer = DeliveryServicer(store, answers)
+    servicer = DeliveryServicer(store, answers, channels.states)
     process.serve(
         lambda server: delivery_grpc.add_DeliveryServiceServicer_to_server(servicer, server),
         SERVICE_NAME,
@@ -96,6 +113,9 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     process.background("receipts", answers.run)
     process.background("facts", facts.run)
     process.background("corrections", corrections.run)
+    process.background("channels", channels.run)
+    process.background("switches", lambda: switches.run(switched))
+    process.background("channel figures", figures.run)
     _add_checks(process, pool, sidecar)
     process.on_stop(pool.close)
     process.on_stop(sidecar.close)

@@ -1,5 +1,6 @@
 """The gRPC face of delivery."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,8 @@ import structlog
 from chassis.errors import Unavailable
 from fte.delivery.v1 import delivery_service_pb2 as delivery
 from fte.delivery.v1 import delivery_service_pb2_grpc as delivery_grpc
+from services.delivery.adapters.mapping import channel_state
+from services.delivery.application.channel_health import ChannelState
 from services.delivery.application.ports import Answers, IntentStore, StoreAway
 
 SERVICE_NAME = delivery.DESCRIPTOR.services_by_name["DeliveryService"].full_name
@@ -17,11 +20,29 @@ log = structlog.get_logger(__name__)
 
 
 class DeliveryServicer(delivery_grpc.DeliveryServiceServicer):
-    """What other services ask of delivery beside events."""
+    """What other services ask of delivery beside events; `states` tells how the channels are."""
 
-    def __init__(self, store: IntentStore, answers: Answers) -> None:
+    def __init__(
+        self,
+        store: IntentStore,
+        answers: Answers,
+        states: Callable[[], Awaitable[Sequence[ChannelState]]],
+    ) -> None:
         self._store = store
         self._answers = answers
+        self._states = states
+
+    async def ListChannels(  # noqa: N802 - the contract's name
+        self,
+        request: delivery.ListChannelsRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> delivery.ListChannelsResponse:
+        """Says how each channel's way out is."""
+        try:
+            states = await self._states()
+        except StoreAway as error:
+            raise _away() from error
+        return delivery.ListChannelsResponse(channels=[channel_state(state) for state in states])
 
     async def RaiseFence(  # noqa: N802 - the contract's name
         self,
@@ -32,9 +53,7 @@ class DeliveryServicer(delivery_grpc.DeliveryServiceServicer):
         try:
             raised = await self._store.raise_fence(UUID(request.conversation_id), request.min_epoch)
         except StoreAway as error:
-            raise Unavailable(
-                "The database does not answer.", metadata={"dependency": "database"}
-            ) from error
+            raise _away() from error
         self._answers.delivered(raised.cancelled)
         log.info(
             "fence raised",
@@ -46,3 +65,7 @@ class DeliveryServicer(delivery_grpc.DeliveryServiceServicer):
         return delivery.RaiseFenceResponse(
             cancelled=len(raised.cancelled), in_flight=raised.in_flight
         )
+
+
+def _away() -> Unavailable:
+    return Unavailable("The database does not answer.", metadata={"dependency": "database"})

@@ -23,9 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from fte.conversation.v1 import conversation_pb2 as fte_dot_conversation_dot_v1_dot_conversation__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&fte/delivery/v1/delivery_service.proto\x12\x0f\x66te.delivery.v1\x1a\x1b\x62uf/validate/validate.proto\"R\n\x11RaiseFenceRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\tmin_epoch\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\":\n\x12RaiseFenceResponse\x12\x11\n\tcancelled\x18\x01 \x01(\x05\x12\x11\n\tin_flight\x18\x02 \x01(\x05\x32h\n\x0f\x44\x65liveryService\x12U\n\nRaiseFence\x12\".fte.delivery.v1.RaiseFenceRequest\x1a#.fte.delivery.v1.RaiseFenceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&fte/delivery/v1/delivery_service.proto\x12\x0f\x66te.delivery.v1\x1a\x1b\x62uf/validate/validate.proto\x1a&fte/conversation/v1/conversation.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"R\n\x11RaiseFenceRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\tmin_epoch\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\":\n\x12RaiseFenceResponse\x12\x11\n\tcancelled\x18\x01 \x01(\x05\x12\x11\n\tin_flight\x18\x02 \x01(\x05\"\x15\n\x13ListChannelsRequest\"G\n\x14ListChannelsResponse\x12/\n\x08\x63hannels\x18\x01 \x03(\x0b\x32\x1d.fte.delivery.v1.ChannelState\"\xb6\x02\n\x0c\x43hannelState\x12-\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x03 \x01(\x08\x12\x0f\n\x07\x62reaker\x18\x04 \x01(\t\x12\x0e\n\x06\x66\x61ults\x18\x05 \x01(\x05\x12\x10\n\x08openings\x18\x06 \x01(\x05\x12\x0f\n\x07waiting\x18\x07 \x01(\x03\x12#\n\x16oldest_waiting_seconds\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x61nswers\x18\t \x01(\x08H\x01\x88\x01\x01\x12.\n\ncheck_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x19\n\x17_oldest_waiting_secondsB\n\n\x08_answers2\xc5\x01\n\x0f\x44\x65liveryService\x12U\n\nRaiseFence\x12\".fte.delivery.v1.RaiseFenceRequest\x1a#.fte.delivery.v1.RaiseFenceResponse\x12[\n\x0cListChannels\x12$.fte.delivery.v1.ListChannelsRequest\x1a%.fte.delivery.v1.ListChannelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,10 +38,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RAISEFENCEREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_RAISEFENCEREQUEST'].fields_by_name['min_epoch']._loaded_options = None
   _globals['_RAISEFENCEREQUEST'].fields_by_name['min_epoch']._serialized_options = b'\272H\004\"\002(\000'
-  _globals['_RAISEFENCEREQUEST']._serialized_start=88
-  _globals['_RAISEFENCEREQUEST']._serialized_end=170
-  _globals['_RAISEFENCERESPONSE']._serialized_start=172
-  _globals['_RAISEFENCERESPONSE']._serialized_end=230
-  _globals['_DELIVERYSERVICE']._serialized_start=232
-  _globals['_DELIVERYSERVICE']._serialized_end=336
+  _globals['_RAISEFENCEREQUEST']._serialized_start=161
+  _globals['_RAISEFENCEREQUEST']._serialized_end=243
+  _globals['_RAISEFENCERESPONSE']._serialized_start=245
+  _globals['_RAISEFENCERESPONSE']._serialized_end=303
+  _globals['_LISTCHANNELSREQUEST']._serialized_start=305
+  _globals['_LISTCHANNELSREQUEST']._serialized_end=326
+  _globals['_LISTCHANNELSRESPONSE']._serialized_start=328
+  _globals['_LISTCHANNELSRESPONSE']._serialized_end=399
+  _globals['_CHANNELSTATE']._serialized_start=402
+  _globals['_CHANNELSTATE']._serialized_end=712
+  _globals['_DELIVERYSERVICE']._serialized_start=715
+  _globals['_DELIVERYSERVICE']._serialized_end=912
 # @@protoc_insertion_point(module_scope)

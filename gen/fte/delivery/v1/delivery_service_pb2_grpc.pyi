@@ -35,6 +35,8 @@ class DeliveryServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DeliveryServiceAsyncStub: ...
     RaiseFence: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.RaiseFenceRequest, _delivery_service_pb2.RaiseFenceResponse]
     """RaiseFence forbids sends of a conversation below an ownership epoch. After it returns no such send can start."""
+    ListChannels: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.ListChannelsRequest, _delivery_service_pb2.ListChannelsResponse]
+    """ListChannels says how each channel's way out is, as the replica that is asked sees it."""
 
 @_typing.type_check_only
 class DeliveryServiceAsyncStub(DeliveryServiceStub):
@@ -43,6 +45,8 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     RaiseFence: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.RaiseFenceRequest, _delivery_service_pb2.RaiseFenceResponse]  # type: ignore[assignment]
     """RaiseFence forbids sends of a conversation below an ownership epoch. After it returns no such send can start."""
+    ListChannels: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.ListChannelsRequest, _delivery_service_pb2.ListChannelsResponse]  # type: ignore[assignment]
+    """ListChannels says how each channel's way out is, as the replica that is asked sees it."""
 
 class DeliveryServiceServicer(metaclass=_abc_1.ABCMeta):
     """DeliveryService is what other services ask of delivery beside events."""
@@ -54,5 +58,13 @@ class DeliveryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_delivery_service_pb2.RaiseFenceResponse, _abc.Awaitable[_delivery_service_pb2.RaiseFenceResponse]]:
         """RaiseFence forbids sends of a conversation below an ownership epoch. After it returns no such send can start."""
+
+    @_abc_1.abstractmethod
+    def ListChannels(
+        self,
+        request: _delivery_service_pb2.ListChannelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_delivery_service_pb2.ListChannelsResponse, _abc.Awaitable[_delivery_service_pb2.ListChannelsResponse]]:
+        """ListChannels says how each channel's way out is, as the replica that is asked sees it."""
 
 def add_DeliveryServiceServicer_to_server(servicer: DeliveryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
