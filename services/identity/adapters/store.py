@@ -156,6 +156,13 @@ class CustomerStore:
                 raise UnknownHandle
             return await _read(connection, customer_id)
 
+    async def binding(self, handle: Handle) -> Binding:
+        """Returns to whom a handle belongs now; raises `UnknownHandle`."""
+        found = await self._find([handle])
+        if handle not in found:
+            raise UnknownHandle
+        return found[handle]
+
     async def link(self, command: LinkCommand, encode: Callable[[Customer], bytes]) -> bytes:
         """Joins a handle to the customer of a known one and returns the encoded answer, of old for a repeat.
 

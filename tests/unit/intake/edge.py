@@ -9,6 +9,7 @@ import httpx
 import pytest
 from twilio.request_validator import RequestValidator
 
+from fte.delivery.v1.delivery_service_pb2 import ChannelState, ListChannelsResponse
 from services.intake.adapters.agent_tickets import AgentTickets, TicketView
 from services.intake.adapters.http.health import HealthPage
 from services.intake.adapters.http.server import application
@@ -55,6 +56,7 @@ class Edge:
     issuer: Issuer
     checks: dict[str, bool]
     woken: list[datetime] = field(default_factory=list)
+    channels: list[ChannelState] = field(default_factory=list)
 
     def wake(self) -> None:
         """Counts a wake."""
@@ -89,7 +91,10 @@ async def edge() -> AsyncIterator[Edge]:
 
         return ask
 
-    health = HealthPage({name: check(name) for name in made.checks})
+    async def channels() -> ListChannelsResponse:
+        return ListChannelsResponse(channels=made.channels)
+
+    health = HealthPage({name: check(name) for name in made.checks}, channels)
     routes = [*support.routes(), *twilio.routes(), *push.routes(), *health.routes()]
     app = application(routes, [ORIGIN])
     made.http = httpx.AsyncClient(
