@@ -7,7 +7,10 @@ address. What a service counts stands where it happens; here is what every servi
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics, start_http_server
+
+# A second series for each, of when it began, that nobody reads.
+disable_created_metrics()
 
 GRPC_CALLS = Counter(
     "fte_grpc_calls", "calls that were answered, by gRPC status", ["method", "code"]

@@ -140,11 +140,16 @@ class AgentService(OwnershipService):
     ) -> wire.CountConversationsResponse:
         """Counts a customer's conversations."""
         [record] = await self._pool.fetch(
-            "SELECT count(*) AS total, count(*) FILTER (WHERE status IN ('active', 'escalated')) AS open "
+            "SELECT count(*) AS total, count(*) FILTER (WHERE status IN ('active', 'escalated')) AS open, "
+            "(array_agg(conversation_id ORDER BY last_message_time DESC))[1] AS latest "
             "FROM agent.conversations WHERE customer_id = $1",
             UUID(request.customer_id),
         )
-        return wire.CountConversationsResponse(total=record["total"], open=record["open"])
+        return wire.CountConversationsResponse(
+            total=record["total"],
+            open=record["open"],
+            latest_conversation_id=str(record["latest"] or ""),
+        )
 
 
 def _ticket(record: asyncpg.Record) -> wire.Ticket:

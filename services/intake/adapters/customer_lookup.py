@@ -60,6 +60,8 @@ class CustomerLookup:
         if customer is None:
             return None  # Not kept: the next message may make this customer.
         found = Found(customer, await self._sources.conversation_counts(customer.customer_id))
+        if not found.counts.total:
+            return found  # Nor is this: the first conversation begins within seconds.
         self._kept[key] = (self._clock() + KEPT_SECONDS, found)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)

@@ -511,19 +511,23 @@ class CountConversationsResponse(_message.Message):
 
     TOTAL_FIELD_NUMBER: _builtins.int
     OPEN_FIELD_NUMBER: _builtins.int
+    LATEST_CONVERSATION_ID_FIELD_NUMBER: _builtins.int
     total: _builtins.int
     """total is the number of conversations."""
     open: _builtins.int
     """open is the number of those that are active or escalated."""
+    latest_conversation_id: _builtins.str
+    """latest_conversation_id is the one with the newest message, a UUID; empty if there is none."""
     def __init__(
         self,
         *,
         total: _builtins.int = ...,
         open: _builtins.int = ...,
+        latest_conversation_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["open", b"open", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["latest_conversation_id", b"latest_conversation_id", "open", b"open", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import h11
 import structlog
+from prometheus_client import Counter
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 LOOK_SECONDS = 1.0
@@ -23,6 +24,8 @@ HEADER_BYTES = 16 * 1024
 # A reader must take as much in each of its periods, or all that is left.
 LEAST_READ_BYTES = 16 * 1024
 _BAD_REQUEST, _TOO_SLOW = 400, 408
+
+DROPPED = Counter("fte_http_dropped", "connections whose client was too slow", ["slow"])
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +102,7 @@ class EdgeProtocol(H11Protocol):
             self._unread, self._unread_time = unread, now
 
     def _drop(self, what: str) -> None:
+        DROPPED.labels(what).inc()
         log.info("slow client dropped", slow=what)
 
     def _refuse(self, status: int, kind: str, detail: str) -> None:

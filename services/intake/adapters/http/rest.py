@@ -168,6 +168,7 @@ def _customer(found: Found) -> dict[str, Any]:
         ],
         "conversation_count": found.counts.total,
         "open_conversation_count": found.counts.open,
+        "latest_conversation_id": found.counts.latest_conversation_id or None,
     }
 
 
