@@ -1,9 +1,11 @@
-"""Twilio goes dark: mail and form go on, health shows it, and afterwards the backlog drains in order, each once."""
+"""A provider goes dark, a channel is switched off: the others go on, health shows it, the backlog drains in order."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+
+import asyncpg
 
 from cli.outside import Outside
 from drill.checker import check
@@ -82,3 +84,41 @@ async def test_a_dark_provider_holds_up_its_own_channel_only(
         return (state["breaker"], state["waiting"]) == ("closed", 0)
 
     await eventually(drained)
+
+
+@asynccontextmanager
+async def switched_off(stack: RunningStack, name: str) -> AsyncIterator[None]:
+    connection = await asyncpg.connect(stack.dsn)
+    change = "UPDATE intake.channel_configs SET enabled = $2 WHERE channel = $1"
+    await connection.execute(change, name, False)  # noqa: FBT003 - a column's value
+    try:
+        yield
+    finally:
+        await connection.execute(change, name, True)  # noqa: FBT003 - a column's value
+        await connection.close()
+
+
+async def test_a_disabled_channel_keeps_what_comes_in_and_holds_what_is_to_go_out(
+    stack: RunningStack, outside: Outside, traffic: Traffic
+) -> None:
+    others = Traffic(outside, seed=20261126)
+    async with switched_off(stack, "email"):
+
+        async def off() -> bool:
+            return bool((await channel(outside, "email"))["status"] == "disabled")
+
+        await eventually(off)
+        await traffic.mail()
+        [(_, address)] = traffic.sent_in.mails.values()
+
+        async def waits() -> bool:
+            return bool((await channel(outside, "email"))["waiting"] >= 1)
+
+        await eventually(waits)
+        await others.whatsapp()
+        verdict = await check(stack.dsn, outside, others.sent_in, SECONDS)
+        assert not verdict.problems, verdict
+        assert not [one for one in await outside.mails_sent() if one.to == address]
+    verdict = await check(stack.dsn, outside, traffic.sent_in, SECONDS)
+    assert not verdict.problems, verdict
+    assert verdict.answers == 1
