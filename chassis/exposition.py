@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics, start_http_server
 
 # A second series for each, of when it began, that nobody reads.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 GRPC_CALLS = Counter(
     "fte_grpc_calls", "calls that were answered, by gRPC status", ["method", "code"]

@@ -1,8 +1,10 @@
 """The gate of the REST interface: keys and scopes, limits by address and key, and what a browser may send."""
 
 import math
+import re
 
 import pytest
+from prometheus_client import REGISTRY, generate_latest
 
 from services.intake.adapters.http.access import KEY_HEADER, network_of
 from services.intake.application.api_keys import key_hash, new_key
@@ -205,3 +207,20 @@ async def test_a_form_is_limited_by_address_too(edge: Edge) -> None:
     ]
     assert set(statuses[:-1]) == {201}
     assert statuses[-1] == 429
+
+
+async def test_figures_have_no_label_that_a_caller_can_invent(edge: Edge) -> None:
+    for number in range(50):
+        await edge.http.request(f"MADE{number}", f"/made-up/{number}")
+        await edge.http.get(f"/conversations/{number}", headers={KEY_HEADER: f"key-{number}"})
+        await edge.http.get(f"/support/ticket/{number}?token=secret-{number}")
+    paths = {route.path for route in edge.routes} | {"none"}
+    text = generate_latest().decode()
+    labels = {
+        sample.labels.get("route") or sample.labels.get("reason")
+        for family in REGISTRY.collect()
+        if family.name.startswith("fte_http")
+        for sample in family.samples
+    }
+    assert labels - paths - {"key", "scope", "key_rate", "address_rate", None} == set()
+    assert not re.search(r"MADE|made-up|key-\d|secret", text)
