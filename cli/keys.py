@@ -4,18 +4,19 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
-import asyncpg
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from devstack.environment import SUPERUSER, load_environment
 from devstack.failure import StackError
-from services.intake.adapters.api_keys import PostgresApiKeys
 from services.intake.application.api_keys import ApiKey, Scope
+
+if TYPE_CHECKING:
+    from services.intake.adapters.api_keys import PostgresApiKeys
 
 keys = typer.Typer(help="Keys of the REST interface.", no_args_is_help=True)
 
@@ -23,7 +24,7 @@ Dsn = Annotated[
     str, typer.Option(help="a DSN that may write intake's tables; default: the local stack's")
 ]
 KeyId = Annotated[UUID, typer.Argument(metavar="ID", help="the key's id, from `fte keys list`")]
-Work = Callable[[PostgresApiKeys], Awaitable[int]]
+Work = Callable[["PostgresApiKeys"], Awaitable[int]]
 
 
 @keys.command(epilog="Example: fte keys create billing --scope customers:read --days 90")
@@ -36,7 +37,7 @@ def create(
 ) -> None:
     """Makes a key and prints it once: only its hash is kept."""
 
-    async def work(store: PostgresApiKeys) -> int:
+    async def work(store: "PostgresApiKeys") -> int:
         made, fresh = await store.create(name, scope, timedelta(days=days) if days else None)
         typer.echo(f"key {made.key_id}: keep this, it is not shown again", err=True)
         typer.echo(fresh.text)
@@ -53,7 +54,7 @@ def show(
 ) -> None:
     """Lists all keys, also those that ended."""
 
-    async def work(store: PostgresApiKeys) -> int:
+    async def work(store: "PostgresApiKeys") -> int:
         found = await store.list()
         if as_json:
             typer.echo(json.dumps([_as_json(key) for key in found], indent=2))
@@ -75,7 +76,7 @@ def rotate(
 ) -> None:
     """Makes another key with the same name and scopes, and lets the old one end a little later."""
 
-    async def work(store: PostgresApiKeys) -> int:
+    async def work(store: "PostgresApiKeys") -> int:
         old = await store.get(key_id)
         if old is None or _state(old) != "valid":
             return _missing(key_id)
@@ -92,7 +93,7 @@ def rotate(
 def revoke(key_id: KeyId, *, database_url: Dsn = "") -> None:
     """Ends a key at once."""
 
-    async def work(store: PostgresApiKeys) -> int:
+    async def work(store: "PostgresApiKeys") -> int:
         if not await store.revoke(key_id):
             return _missing(key_id)
         typer.echo(f"revoked {key_id}", err=True)
@@ -107,6 +108,10 @@ def _run(database_url: str, work: Work) -> None:
 
 
 async def _connected(dsn: str, work: Work) -> int:
+    import asyncpg  # noqa: PLC0415 - slow, and no other command's
+
+    from services.intake.adapters.api_keys import PostgresApiKeys  # noqa: PLC0415
+
     try:
         connection = await asyncpg.connect(dsn)
     except OSError as exc:

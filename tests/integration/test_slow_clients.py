@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from services.intake.adapters.http.bodies import FORM_BYTES, read_body
-from services.intake.adapters.http.connections import HEADER_BYTES, Patience
+from services.intake.adapters.http.connections import HEADER_BYTES, EdgeProtocol, Patience
 from services.intake.adapters.http.server import HttpServer, application
 
 # As short as a look every second allows; the product's are 10, 12 and 15 s.
@@ -121,7 +121,7 @@ async def server() -> AsyncIterator[Server]:
 
 
 def dropped(what: str) -> float:
-    return REGISTRY.get_sample_value("fte_http_dropped_total", {"slow": what}) or 0.0
+    return REGISTRY.get_sample_value("fte_http_dropped_total", {"why": what}) or 0.0
 
 
 def problem(said: bytes, status: int, kind: str) -> None:
@@ -214,6 +214,23 @@ async def test_slow_clients_keep_nobody_from_an_answer(server: Server) -> None:
             client.writer.write(b"GET /small HTTP/1.1\r\nX-Slow: ")
         for _ in range(20):
             await server.answers()
+
+
+async def test_connections_beyond_the_limit_are_refused_and_others_go_on(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EdgeProtocol, "most", 3)
+    async with contextlib.AsyncExitStack() as stack:
+        kept = [await stack.enter_async_context(server.client()) for _ in range(3)]
+        for client in kept:
+            client.writer.write(b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n")
+            await client.reader.readuntil(b"ok")
+        async with server.client() as refused:
+            said = await refused.rest()
+        problem(said, 503, "unavailable")
+        assert b"\r\nretry-after: " in said.lower()
+        kept[0].writer.write(b"GET /small HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (await kept[0].rest()).endswith(b"ok")
 
 
 @pytest.mark.parametrize(

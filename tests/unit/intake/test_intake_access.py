@@ -1,6 +1,7 @@
 """The gate of the REST interface: keys and scopes, limits by address and key, and what a browser may send."""
 
 import math
+import random
 import re
 
 import pytest
@@ -40,6 +41,23 @@ async def test_without_a_valid_key_nothing_is_asked(edge: Edge, path: str, key: 
     answer = await edge.http.get(path, headers=headers)
     problem(answer, 401, "key-missing")
     assert answer.headers["www-authenticate"].startswith("ApiKey")
+    assert edge.others.asked == []
+
+
+async def test_no_made_up_key_opens_any_route(edge: Edge) -> None:
+    drawn = random.Random(7)  # noqa: S311 - repeatable, not secret
+    for number in range(300):
+        made_up = bytes(drawn.choice(range(0x21, 0xFF)) for _ in range(drawn.randrange(80)))
+        near = bytearray(KEY.encode())
+        near[drawn.randrange(len(near))] ^= 1 << drawn.randrange(7)
+        # Bytes that no header may hold never arrive.
+        key = made_up if number % 2 else bytes(near).replace(b"\r", b"x").replace(b"\n", b"x")
+        headers = [
+            (KEY_HEADER.encode(), key),
+            (b"x-forwarded-for", f"192.0.2.{number % 200}".encode()),
+        ]
+        answer = await edge.http.get(GUARDED[number % len(GUARDED)], headers=headers)
+        assert answer.status_code == 401, key
     assert edge.others.asked == []
 
 

@@ -4,13 +4,15 @@ The server's own timer runs between requests only: a client that sends its heade
 answer so, would keep a connection for ever. `Patience.drop_slow` looks at each connection once a second.
 """
 
+import asyncio
 import json
+import resource
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import h11
@@ -23,9 +25,16 @@ LOOK_SECONDS = 1.0
 HEADER_BYTES = 16 * 1024
 # A reader must take as much in each of its periods, or all that is left.
 LEAST_READ_BYTES = 16 * 1024
-_BAD_REQUEST, _TOO_SLOW = 400, 408
+_BAD_REQUEST, _TOO_SLOW, _UNAVAILABLE = 400, 408, 503
+# Files that the process opens beside connections: database, sidecar, logs.
+_OTHER_FILES = 128
+_FEWEST = 128
 
-DROPPED = Counter("fte_http_dropped", "connections whose client was too slow", ["slow"])
+DROPPED = Counter(
+    "fte_http_dropped",
+    "connections ended for a slow client, or because there were too many",
+    ["why"],
+)
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +54,16 @@ class Patience:
                 connection.drop_if_slow(self, now)
 
 
+def most_connections() -> int:
+    """Returns how many connections the process may hold: beyond its limit of files none could be accepted at all."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(_FEWEST, files - _OTHER_FILES)
+
+
 class EdgeProtocol(H11Protocol):
     """One connection, with what its slowness is judged by."""
+
+    most: ClassVar[int] = most_connections()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,6 +71,15 @@ class EdgeProtocol(H11Protocol):
         self._stage_time = time.monotonic()
         self._unread: int | None = None
         self._unread_time = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Takes a connection, or refuses it while there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            DROPPED.labels("too_many").inc()
+            self._refuse(
+                _UNAVAILABLE, "unavailable", "Too many connections. Try again in a moment."
+            )
 
     def drop_if_slow(self, patience: Patience, now: float) -> None:
         """Drops the connection if its client has been too slow for too long."""
@@ -129,6 +155,7 @@ class EdgeProtocol(H11Protocol):
                 (b"x-request-id", request_id.encode()),
                 (b"cache-control", b"no-store"),
                 (b"connection", b"close"),
+                *([(b"retry-after", b"2")] if status == _UNAVAILABLE else []),
             ],
         )
         for event in (response, h11.Data(data=body), h11.EndOfMessage()):
