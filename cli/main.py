@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.channels import channels
 from cli.kb_commands import kb
 from cli.keys import keys
 from devstack.environment import SUPERUSER, load_environment
@@ -45,6 +46,7 @@ app = typer.Typer(
 
 app.add_typer(kb, name="kb")
 app.add_typer(keys, name="keys")
+app.add_typer(channels, name="channels")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 

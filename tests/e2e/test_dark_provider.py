@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
-
 from cli.outside import Outside
 from drill.checker import check
 from tests.e2e.running import RunningStack
@@ -49,6 +47,7 @@ async def test_a_dark_provider_holds_up_its_own_channel_only(
 ) -> None:
     others = Traffic(outside, seed=20261125)
     numbers = [traffic.number() for _ in range(EACH)]
+    before = len(await outside.whatsapps_sent())
     async with twilio_dark(stack, outside):
         for number in numbers:
             await outside.open_window(number)
@@ -73,7 +72,7 @@ async def test_a_dark_provider_holds_up_its_own_channel_only(
         assert {(await channel(outside, name))["status"] for name in ("email", "web_form")} == {
             "ok"
         }
-        assert not [one for one in await outside.whatsapps_sent() if one.to in numbers]
+        assert not [one for one in await outside.whatsapps_sent(before) if one.to in numbers]
     verdict = await check(stack.dsn, outside, traffic.sent_in, SECONDS)
     # The checker knows order, doubles and losses.
     assert not verdict.problems, verdict
@@ -88,14 +87,13 @@ async def test_a_dark_provider_holds_up_its_own_channel_only(
 
 @asynccontextmanager
 async def switched_off(stack: RunningStack, name: str) -> AsyncIterator[None]:
-    connection = await asyncpg.connect(stack.dsn)
-    change = "UPDATE intake.channel_configs SET enabled = $2 WHERE channel = $1"
-    await connection.execute(change, name, False)  # noqa: FBT003 - a column's value
+    done = await asyncio.to_thread(stack.run, "channels", "disable", name)
+    assert done.code == 0, done
     try:
         yield
     finally:
-        await connection.execute(change, name, True)  # noqa: FBT003 - a column's value
-        await connection.close()
+        done = await asyncio.to_thread(stack.run, "channels", "enable", name)
+        assert done.code == 0, done
 
 
 async def test_a_disabled_channel_keeps_what_comes_in_and_holds_what_is_to_go_out(
@@ -115,6 +113,9 @@ async def test_a_disabled_channel_keeps_what_comes_in_and_holds_what_is_to_go_ou
             return bool((await channel(outside, "email"))["waiting"] >= 1)
 
         await eventually(waits)
+        listed = await asyncio.to_thread(stack.run, "channels", "list", "--json")
+        sends = {one["channel"]: one["enabled"] for one in listed.json()}
+        assert sends == {"email": False, "whatsapp": True, "web_form": True}
         await others.whatsapp()
         verdict = await check(stack.dsn, outside, others.sent_in, SECONDS)
         assert not verdict.problems, verdict
