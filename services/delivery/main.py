@@ -1,5 +1,7 @@
 """Composition of delivery: settings, adapters, use cases, serve."""
 
+from datetime import UTC, datetime
+
 from dapr.proto import appcallback_service_v1
 
 from chassis import logs
@@ -71,7 +73,7 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
         store, providers, policies, answers, settings.patience(), settings.instance,
         enabled=switches.enabled,
     )  # fmt: skip
-    channels = ChannelHealth(providers, channel_ledger, switches, send)
+    channels = ChannelHealth(providers, channel_ledger, switches, send, lambda: datetime.now(UTC))
     figures = ChannelFigures(channels, send)
     outbound = TakeOutbound(store, AgentContent(agent), answers, own, send.wake)
     reports = IntakeStatuses(intake)
@@ -87,6 +89,10 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
         await reconcile.repeat_receipts()
         await switches.load()
         await send.run()
+
+    async def look_after_channels() -> None:
+        await switches.load()
+        await channels.run()
 
     def switched() -> None:
         send.wake()
@@ -113,7 +119,7 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     process.background("receipts", answers.run)
     process.background("facts", facts.run)
     process.background("corrections", corrections.run)
-    process.background("channels", channels.run)
+    process.background("channels", look_after_channels)
     process.background("switches", lambda: switches.run(switched))
     process.background("channel figures", figures.run)
     _add_checks(process, pool, sidecar)

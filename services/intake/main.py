@@ -22,9 +22,11 @@ from services.intake.adapters.http.access import KeyGate
 from services.intake.adapters.http.connections import Patience
 from services.intake.adapters.http.description import Description
 from services.intake.adapters.http.health import HealthPage, service_checks
+from services.intake.adapters.http.problems import Problem
 from services.intake.adapters.http.rest import Rest
 from services.intake.adapters.http.server import HttpServer, Limits, application
 from services.intake.adapters.http.support import Support
+from services.intake.adapters.http.support import on_problem as on_page_problem
 from services.intake.adapters.http.webhooks import GmailPush, TwilioWebhooks
 from services.intake.adapters.mail_cursors import PostgresMailCursors
 from services.intake.adapters.mail_loop import MailLoop
@@ -150,7 +152,8 @@ def _http(
     app = application(
         [route for part in parts for route in part.routes()],
         config.allowed_origins,
-        Limits(_limit(config.requests_per_address), config.trusted_proxies),
+        {Problem: on_page_problem},
+        limits=Limits(_limit(config.requests_per_address), config.trusted_proxies),
     )
     # The app ends a slow body itself, and says so; what it never reads is ended here.
     patience = Patience(config.header_seconds, config.body_seconds + 2, config.reader_seconds)

@@ -1,7 +1,7 @@
 """Channels on a real ledger: one that is switched off holds its messages, in order and with the reason, and no other."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -71,7 +71,9 @@ class Channels:
             "delivery-0",
             enabled=self.switches.enabled,
         )
-        self.health = ChannelHealth(made.far, self.ledger, self.switches, made.send)
+        self.health = ChannelHealth(
+            made.far, self.ledger, self.switches, made.send, lambda: datetime.now(UTC)
+        )
 
     async def switch(self, channel: Channel, *, enabled: bool) -> None:
         self.configs.enabled[channel] = enabled

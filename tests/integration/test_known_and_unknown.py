@@ -18,9 +18,10 @@ from services.intake.adapters.agent_tickets import AgentTickets, TicketView
 from services.intake.adapters.api_keys import PostgresApiKeys
 from services.intake.adapters.customer_lookup import CustomerLookup
 from services.intake.adapters.http.access import KEY_HEADER, KeyGate
+from services.intake.adapters.http.problems import Problem
 from services.intake.adapters.http.rest import Rest
 from services.intake.adapters.http.server import application
-from services.intake.adapters.http.support import Support
+from services.intake.adapters.http.support import Support, on_problem
 from services.intake.adapters.http.webhooks import TwilioWebhooks
 from services.intake.adapters.inbox import PostgresInbox, ledgers
 from services.intake.application.rate_limits import RateLimit
@@ -77,7 +78,8 @@ async def edge(pool: Pool) -> AsyncIterator[Edge]:
     )  # fmt: skip
     gate = KeyGate(PostgresApiKeys(pool), RateLimit(6000, 6000, lambda: 0.0))
     rest = Rest(gate, others, CustomerLookup(others, lambda: 0.0))
-    app = application([*support.routes(), *twilio.routes(), *rest.routes()], [])
+    routes = [*support.routes(), *twilio.routes(), *rest.routes()]
+    app = application(routes, [], {Problem: on_problem})
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://intake") as http:
         made = Edge(http, others, tickets)

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -80,12 +80,14 @@ class ChannelHealth:
         ledger: ChannelLedger,
         switches: Switches,
         send: SendDue,
+        now: Callable[[], datetime],
         seconds: float = CHECK_SECONDS,
     ) -> None:
         self._providers = providers
         self._ledger = ledger
         self._switches = switches
         self._send = send
+        self._now = now
         self._seconds = seconds
         self._checks: dict[Channel, Check] = {}
         self._asked = asyncio.Event()
@@ -125,7 +127,7 @@ class ChannelHealth:
 
     async def _check(self, channel: Channel) -> None:
         answers = await self._answers(self._providers[channel])
-        self._checks[channel] = Check(answers, datetime.now(UTC))
+        self._checks[channel] = Check(answers, self._now())
         enabled = self._switches.enabled(channel)
         try:
             if enabled:

@@ -21,9 +21,10 @@ from services.intake.adapters.customer_lookup import CustomerLookup
 from services.intake.adapters.http.access import KeyGate
 from services.intake.adapters.http.description import Description
 from services.intake.adapters.http.health import HealthPage
+from services.intake.adapters.http.problems import Problem
 from services.intake.adapters.http.rest import Rest
 from services.intake.adapters.http.server import Limits, application
-from services.intake.adapters.http.support import Support
+from services.intake.adapters.http.support import Support, on_problem
 from services.intake.adapters.http.webhooks import GmailPush, TwilioWebhooks
 from services.intake.adapters.neighbours import Neighbours
 from services.intake.application.api_keys import Holder, Scope
@@ -177,7 +178,7 @@ async def edge() -> AsyncIterator[Edge]:
     parts = (support, twilio, push, health, rest, Description(URL))
     made.routes = [route for part in parts for route in part.routes()]
     limits = Limits(RateLimit(60, ADDRESS_BURST, lambda: made.now), proxies=1)
-    app = application(made.routes, [ORIGIN], limits)
+    app = application(made.routes, [ORIGIN], {Problem: on_problem}, limits=limits)
     made.http = httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=False),
         base_url="http://127.0.0.1:8080",

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -17,7 +18,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from services.intake.adapters.http import support
 from services.intake.adapters.http.access import KEY_HEADER, AddressLimit
 from services.intake.adapters.http.connections import (
     HEADER_BYTES,
@@ -26,7 +26,7 @@ from services.intake.adapters.http.connections import (
     Patience,
 )
 from services.intake.adapters.http.edge import REQUEST_ID, Edge
-from services.intake.adapters.http.problems import HANDLERS, Problem, on_problem
+from services.intake.adapters.http.problems import HANDLERS
 from services.intake.application.rate_limits import RateLimit
 
 _STOP_SECONDS = 2
@@ -43,9 +43,16 @@ class Limits:
 
 
 def application(
-    routes: Sequence[Route], origins: Sequence[str], limits: Limits | None = None
+    routes: Sequence[Route],
+    origins: Sequence[str],
+    answers: Mapping[Any, Any] | None = None,
+    *,
+    limits: Limits | None = None,
 ) -> ASGIApp:
-    """Wires the routes with their error answers, the origins that browsers may call from, and the address limit."""
+    """Wires the routes with their error answers, the origins that browsers may call from, and the address limit.
+
+    `answers` are error answers that take the place of the problem documents on pages.
+    """
     middleware = [
         Middleware(
             _Cors,
@@ -62,15 +69,24 @@ def application(
         Starlette(
             routes=list(routes),
             middleware=middleware,
-            exception_handlers={**HANDLERS, Problem: _on_problem},
+            exception_handlers={**HANDLERS, **_on_pages(answers or {})},
         )
     )
 
 
-async def _on_problem(request: Request, exc: Exception) -> Response:
-    path = request.url.path
-    page = path == "/" or path.startswith(_PAGES)
-    return await (support.on_problem if page else on_problem)(request, exc)
+def _on_pages(answers: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Returns the handlers that give these answers on pages and those of all routes elsewhere."""
+
+    def either(kind: Any) -> Any:
+        async def handle(request: Request, exc: Exception) -> Response:
+            path = request.url.path
+            page = path == "/" or path.startswith(_PAGES)
+            answer: Response = await (answers if page else HANDLERS)[kind](request, exc)
+            return answer
+
+        return handle
+
+    return {kind: either(kind) for kind in answers}
 
 
 class _Cors(CORSMiddleware):
