@@ -80,6 +80,12 @@ _IDENTIFIERS = """
 
 _OWNER = "SELECT customer_id FROM identity.customer_identifiers WHERE type = $1 AND value = $2"
 
+_BINDING = """
+    SELECT i.customer_id, i.verified, c.generation
+    FROM identity.customer_identifiers i JOIN identity.customers c USING (customer_id)
+    WHERE i.type = $1 AND i.value = $2
+"""
+
 _TAKE_REQUEST = """
     INSERT INTO identity.requests (request_id, request_hash) VALUES ($1, $2)
     ON CONFLICT (request_id) DO NOTHING RETURNING request_id
@@ -158,10 +164,10 @@ class CustomerStore:
 
     async def binding(self, handle: Handle) -> Binding:
         """Returns to whom a handle belongs now; raises `UnknownHandle`."""
-        found = await self._find([handle])
-        if handle not in found:
+        record = await self._pool.fetchrow(_BINDING, handle.type, handle.value)
+        if record is None:
             raise UnknownHandle
-        return found[handle]
+        return Binding(CustomerId(record["customer_id"]), record["verified"], record["generation"])
 
     async def link(self, command: LinkCommand, encode: Callable[[Customer], bytes]) -> bytes:
         """Joins a handle to the customer of a known one and returns the encoded answer, of old for a repeat.
