@@ -73,18 +73,18 @@ _CUSTOMER = """
     FROM identity.customers WHERE customer_id = $1
 """
 
+_BINDING = """
+    SELECT i.customer_id, i.verified, c.generation
+    FROM identity.customer_identifiers i JOIN identity.customers c USING (customer_id)
+    WHERE i.type = $1 AND i.value = $2
+"""
+
 _IDENTIFIERS = """
     SELECT type, value, verified, evidence, create_time
     FROM identity.customer_identifiers WHERE customer_id = $1 ORDER BY create_time, type, value
 """
 
 _OWNER = "SELECT customer_id FROM identity.customer_identifiers WHERE type = $1 AND value = $2"
-
-_BINDING = """
-    SELECT i.customer_id, i.verified, c.generation
-    FROM identity.customer_identifiers i JOIN identity.customers c USING (customer_id)
-    WHERE i.type = $1 AND i.value = $2
-"""
 
 _TAKE_REQUEST = """
     INSERT INTO identity.requests (request_id, request_hash) VALUES ($1, $2)
