@@ -18,6 +18,7 @@ from opentelemetry import propagate, trace
 
 from chassis.database import AWAY, Pool
 from chassis.errors import Unavailable
+from chassis.exposition import EVENTS
 from chassis.interceptors import violations_of
 
 MessageT = TypeVar("MessageT", bound=Message)
@@ -75,11 +76,18 @@ class EventReceiver(appcallback_service_v1.AppCallbackServicer):
                 await self._receive(request.topic, request.data)
             except _AWAY as error:
                 log.warning("event deferred", topic=request.topic, error=str(error))
+                EVENTS.labels(self._known(request.topic), "deferred").inc()
                 return appcallback_v1.TopicEventResponse(status=RETRY)
             except Exception:
                 # The open ledger row brings the work back; a redelivery would only block the topic.
                 log.exception("event failed", topic=request.topic)
+                EVENTS.labels(self._known(request.topic), "failed").inc()
+            else:
+                EVENTS.labels(self._known(request.topic), "taken").inc()
             return appcallback_v1.TopicEventResponse(status=SUCCESS)
+
+    def _known(self, topic: str) -> str:
+        return topic if topic in self._routes else "unknown"
 
     async def _receive(self, topic: str, body: bytes) -> None:
         route = self._routes.get(topic)

@@ -22,6 +22,7 @@ from chassis.errors import (
     Unavailable,
     to_status,
 )
+from chassis.exposition import GRPC_CALLS, GRPC_SECONDS
 from chassis.tracing import current_trace_id
 
 Handler = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
@@ -81,17 +82,22 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             for key, value in handler_call_details.invocation_metadata or ()
         }
         inner: Handler = handler.unary_unary
+        seconds = GRPC_SECONDS.labels(method)
 
         async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             with tracer.start_as_current_span(
                 method.removeprefix("/"), context=propagate.extract(metadata)
             ):
                 try:
-                    self._authenticate(metadata)
-                    return await self._answer(inner, request, context)
+                    with seconds.time():
+                        self._authenticate(metadata)
+                        answer = await self._answer(inner, request, context)
                 except ServiceError as error:
+                    GRPC_CALLS.labels(method, error.code.name).inc()
                     await context.abort_with_status(rpc_status.to_status(to_status(error)))
                     raise
+                GRPC_CALLS.labels(method, "OK").inc()
+                return answer
 
         return grpc.unary_unary_rpc_method_handler(
             guarded,

@@ -13,6 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from chassis import tracing
+from chassis.exposition import SERVING, expose
 from chassis.interceptors import CallInterceptor
 from chassis.settings import ServiceSettings
 
@@ -24,6 +25,7 @@ STOP_SECONDS = 8.0
 LIVE = "live"
 
 Check = Callable[[], Awaitable[bool]]
+Loop = Callable[[], Coroutine[Any, Any, None]]
 Register = Callable[[grpc.aio.Server], None]
 
 log = structlog.get_logger(__name__)
@@ -41,7 +43,7 @@ class Process:
         self._settings = settings
         self._registrations: list[Register] = []
         self._service_names: list[str] = []
-        self._tasks: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
+        self._tasks: dict[str, Loop] = {}
         self._ready_checks: dict[str, Check] = {}
         self._live_checks: dict[str, Check] = {}
         self._part_checks: dict[str, Check] = {}
@@ -55,7 +57,7 @@ class Process:
         self._registrations.append(register)
         self._service_names.extend(full_names)
 
-    def background(self, name: str, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def background(self, name: str, task: Loop) -> None:
         """Adds work that runs as long as the process."""
         self._tasks[name] = task
 
@@ -81,6 +83,8 @@ class Process:
     async def run(self) -> int:
         """Runs the process and returns its exit code."""
         self.on_stop(tracing.configure(self._name, self._settings.otlp_endpoint))
+        if self._settings.prometheus_port:
+            self.on_stop(expose(self._settings.bind_address, self._settings.prometheus_port))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -144,6 +148,7 @@ class Process:
             )
         serving = health_pb2.HealthCheckResponse.ServingStatus
         status = serving.NOT_SERVING if failing else serving.SERVING
+        SERVING.labels(names[0] or "ready").set(not failing)
         for name in names:
             await self._health.set(name, status)
 

@@ -55,6 +55,9 @@ class ServiceSettings(BaseSettings):
         validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
         description="where traces go, an OTLP/gRPC address such as http://127.0.0.1:4317; empty for nowhere",
     )
+    prometheus_port: int = Field(
+        default=0, ge=0, le=65535, description="port of `/metrics` for Prometheus; 0 for none"
+    )
     log_level: str = Field(default="INFO", description="least severe level that is logged")
 
     @field_validator("api_key")

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.channels import channels
 from cli.check_commands import check
 from cli.kb_commands import kb
+from cli.keys import keys
 from devstack.environment import SUPERUSER, load_environment
 from devstack.failure import StackError
 
@@ -45,7 +47,8 @@ app = typer.Typer(
 
 app.add_typer(check, name="check")
 app.add_typer(kb, name="kb")
-app.add_typer(check, name="check")
+app.add_typer(keys, name="keys")
+app.add_typer(channels, name="channels")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 

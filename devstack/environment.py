@@ -44,6 +44,8 @@ _SIMULATED_WAITS: Final = {
     "FTE_SEND_SECONDS": "5",
     "FTE_ATTEMPT_SECONDS": "10",
 }
+# Here everybody writes from one address: simulators, drills and tests.
+_ONE_ADDRESS: Final = {"FTE_REQUESTS_PER_ADDRESS": "60000"}
 _GOOGLE_ISSUER: Final = "https://accounts.google.com"
 
 
@@ -101,10 +103,16 @@ class Environment:
             "DAPR_GRPC_PORT": str(self.ports.of(name, "DAPR_GRPC")),
             "DAPR_HTTP_PORT": str(self.ports.of(name, "DAPR_HTTP")),
             "FTE_INSTANCE": f"{name}-0",
+            "FTE_PROMETHEUS_PORT": str(self.ports.of(name, "PROMETHEUS")),
             "FTE_DATABASE_URL": self.database_url(f"fte_{name}"),
         }
         if name == "intake":
             values["FTE_HTTP_PORT"] = str(self.ports[Port.INTAKE_HTTP])
+            values = {
+                **_ONE_ADDRESS,
+                "FTE_LOCAL_API_KEY": self.shared["FTE_API_KEY"],
+                **values,
+            }
         if name == "agent":
             values["FTE_TURN_DATABASE_URL"] = self.database_url("fte_turn")
         if name == "delivery" and self.gmail_simulated and self.twilio_simulated:

@@ -1,5 +1,7 @@
 """Composition of delivery: settings, adapters, use cases, serve."""
 
+from datetime import UTC, datetime
+
 from dapr.proto import appcallback_service_v1
 
 from chassis import logs
@@ -7,13 +9,16 @@ from chassis.database import Pool, open_pool
 from chassis.events import EventReceiver
 from chassis.gathering import Gathering
 from chassis.ledger_rows import PostgresLedgerRows
-from chassis.serve import Process
+from chassis.serve import Loop, Process
 from chassis.settings import load
 from chassis.sidecar import Sidecar
 from fte.agent.v1.agent_service_pb2_grpc import AgentServiceStub
 from fte.delivery.v1 import delivery_service_pb2_grpc as delivery_grpc
 from fte.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from services.delivery.adapters.answers import ReceiptPublisher
+from services.delivery.adapters.channel_figures import ChannelFigures
+from services.delivery.adapters.channel_ledger import PostgresChannelLedger
+from services.delivery.adapters.channel_switches import ChannelSwitches
 from services.delivery.adapters.corrections import CORRECTIONS, correction_ledger
 from services.delivery.adapters.gmail import Gmail
 from services.delivery.adapters.grpc_service import SERVICE_NAME, DeliveryServicer
@@ -25,6 +30,7 @@ from services.delivery.adapters.subscriptions import subscribe
 from services.delivery.adapters.transport import BindingTransport
 from services.delivery.adapters.twilio import Twilio
 from services.delivery.adapters.web_form import WebForm
+from services.delivery.application.channel_health import ChannelHealth
 from services.delivery.application.ports import Provider
 from services.delivery.application.read_back import ReadBack
 from services.delivery.application.reconcile import Reconcile
@@ -68,13 +74,19 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     read_back = ReadBack(mails, gmail, answers, settings.poll_seconds, READING_SECONDS)
 
     content = AgentContent(agent)
+    intake = IntakeServiceStub(sidecar.service("intake"))
+    channel_ledger = PostgresChannelLedger(pool)
+    switches = ChannelSwitches(intake, channel_ledger)
     send = SendDue(
         store, providers, policies, answers, settings.patience(), settings.instance,
+        enabled=switches.enabled,
         gates={Channel.WHATSAPP: WindowGate(content, settings.templates())},
         paces={Channel.WHATSAPP: Pace(settings.twilio_messages_per_second)},
     )  # fmt: skip
+    channels = ChannelHealth(providers, channel_ledger, switches, send, lambda: datetime.now(UTC))
+    figures = ChannelFigures(channels, send)
     outbound = TakeOutbound(store, content, answers, own, send.wake)
-    reports = IntakeStatuses(IntakeServiceStub(sidecar.service("intake")))
+    reports = IntakeStatuses(intake)
     statuses = TakeStatuses(store, reports, answers, send.wake)
     reconcile = Reconcile(
         store, providers, policies, answers, statuses, send.wake,
@@ -85,7 +97,16 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
         # Only a predecessor's attempts carry this replica's name before the first claim.
         await reconcile.recover(settings.instance)
         await reconcile.repeat_receipts()
+        await switches.load()
         await send.run()
+
+    async def look_after_channels() -> None:
+        await switches.load()
+        await channels.run()
+
+    def switched() -> None:
+        send.wake()
+        channels.look()
 
     receiver = EventReceiver(pool, "delivery")
     arriving = Gathering("outbound", outbound)
@@ -96,19 +117,26 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
             receiver, server
         )
     )
-    servicer = DeliveryServicer(store, answers, mails, twilio)
+    servicer = DeliveryServicer(store, answers, mails, twilio, channels.states)
     process.serve(
         lambda server: delivery_grpc.add_DeliveryServiceServicer_to_server(servicer, server),
         SERVICE_NAME,
     )
-    process.background("send", recover_and_send)
-    process.background("reconcile", reconcile.run)
-    process.background("read back", read_back.run)
-    process.background("outbound", arriving.run)
-    process.background("statuses", reported.run)
-    process.background("receipts", answers.run)
-    process.background("facts", facts.run)
-    process.background("corrections", corrections.run)
+    loops: dict[str, Loop] = {
+        "send": recover_and_send,
+        "reconcile": reconcile.run,
+        "read back": read_back.run,
+        "outbound": arriving.run,
+        "statuses": reported.run,
+        "receipts": answers.run,
+        "facts": facts.run,
+        "corrections": corrections.run,
+        "channels": look_after_channels,
+        "switches": lambda: switches.run(switched),
+        "channel figures": figures.run,
+    }
+    for name, loop in loops.items():
+        process.background(name, loop)
     _add_checks(process, pool, sidecar)
     process.on_stop(pool.close)
     process.on_stop(sidecar.close)

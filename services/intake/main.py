@@ -1,5 +1,6 @@
 """Composition: every part of the service is made here, by hand, once."""
 
+import time
 from collections.abc import Mapping
 
 from dapr.proto import appcallback_service_v1
@@ -13,23 +14,35 @@ from fte.conversation.v1 import receipts_pb2
 from fte.delivery.v1.delivery_service_pb2_grpc import DeliveryServiceStub
 from services.intake.adapters import events, inbox, push_token
 from services.intake.adapters.agent_tickets import AgentTickets
+from services.intake.adapters.api_keys import PostgresApiKeys
 from services.intake.adapters.contact_cards import ContactCards
+from services.intake.adapters.customer_lookup import CustomerLookup
 from services.intake.adapters.gmail import GmailMailbox
 from services.intake.adapters.grpc_service import FULL_NAME, IntakeServicer
+from services.intake.adapters.http.access import KeyGate
+from services.intake.adapters.http.connections import Patience
+from services.intake.adapters.http.description import Description
 from services.intake.adapters.http.health import HealthPage, service_checks
 from services.intake.adapters.http.mailbox_health import MailboxHealth
-from services.intake.adapters.http.server import HttpServer, application
+from services.intake.adapters.http.problems import Problem
+from services.intake.adapters.http.rest import Rest
+from services.intake.adapters.http.server import HttpServer, Limits, application
 from services.intake.adapters.http.support import Support
+from services.intake.adapters.http.support import on_problem as on_page_problem
 from services.intake.adapters.http.webhooks import GmailPush, TwilioWebhooks
 from services.intake.adapters.mail_cursors import PostgresMailCursors
 from services.intake.adapters.mail_loop import MailLoop, MailLoops
+from services.intake.adapters.neighbours import Neighbours
 from services.intake.adapters.sent_mail import DeliverySentMail
+from services.intake.application.api_keys import Scope
 from services.intake.application.mail_reading import MailReading
+from services.intake.application.rate_limits import RateLimit
 from services.intake.application.submissions import Submissions
 from services.intake.application.tickets import TicketLinks
 from services.intake.settings import IntakeSettings
 
 NAME = "intake"
+LOCAL_KEY = "local"
 
 
 async def main() -> int:
@@ -45,6 +58,9 @@ async def build(config: IntakeSettings) -> Process:
     pool = await open_pool(
         config.database_url.get_secret_value(), config.database_pool_size, application=NAME
     )
+    keys = PostgresApiKeys(pool)
+    if local := config.local_api_key.get_secret_value():
+        await keys.ensure(LOCAL_KEY, local, tuple(Scope))
     sidecar = Sidecar(config.dapr_grpc_port, config.dapr_api_token.get_secret_value())
     publisher = events.Publisher(sidecar)
     drive = inbox.ledgers(pool, publisher.drive, publisher.announce)
@@ -64,7 +80,7 @@ async def build(config: IntakeSettings) -> Process:
     process.background("inbox ledger", drive.inbox.run)
     process.background("announcements ledger", drive.announcements.run)
     process.background("mail", mail.run)
-    process.background("http", _http(config, store, sidecar, mail, checks, mailboxes).run)
+    process.background("http", _http(config, keys, store, sidecar, mail, checks, mailboxes).run)
     process.check(
         ready={"database": checks["database"], "sidecar": checks["sidecar"]},
         live={"publishing": _publishing(sidecar)},
@@ -95,6 +111,7 @@ def _mail(
 
 def _http(
     config: IntakeSettings,
+    keys: PostgresApiKeys,
     store: inbox.PostgresInbox,
     sidecar: Sidecar,
     mail: MailLoops,
@@ -126,10 +143,29 @@ def _http(
     push = GmailPush(
         verifier, mail, subscriptions=config.subscriptions, body_seconds=config.body_seconds
     )
-    health = HealthPage({**checks, **service_checks(sidecar)}, {"mailboxes": mailboxes.report})
-    routes = [*support.routes(), *twilio.routes(), *push.routes(), *health.routes()]
-    app = application(routes, config.allowed_origins)
-    return HttpServer(app, config.bind_address, config.http_port)
+    neighbours = Neighbours(sidecar)
+    health = HealthPage(
+        {**checks, **service_checks(sidecar)},
+        neighbours.channel_states,
+        {"mailboxes": mailboxes.report},
+    )
+    gate = KeyGate(keys, _limit(config.requests_per_key))
+    rest = Rest(gate, neighbours, CustomerLookup(neighbours, time.monotonic))
+    described = Description(config.public_url)
+    parts = (support, twilio, push, health, rest, described)
+    app = application(
+        [route for part in parts for route in part.routes()],
+        config.allowed_origins,
+        {Problem: on_page_problem},
+        limits=Limits(_limit(config.requests_per_address), config.trusted_proxies),
+    )
+    # The app ends a slow body itself, and says so; what it never reads is ended here.
+    patience = Patience(config.header_seconds, config.body_seconds + 2, config.reader_seconds)
+    return HttpServer(app, config.bind_address, config.http_port, patience)
+
+
+def _limit(per_minute: int) -> RateLimit:
+    return RateLimit(per_minute, max(1, per_minute // 6), time.monotonic)
 
 
 def _own_checks(pool: Pool, sidecar: Sidecar) -> dict[str, Check]:

@@ -35,6 +35,34 @@ class IntakeSettings(GmailSettings, ServiceSettings):
     body_seconds: float = Field(
         default=10.0, gt=0, description="longest time that a request body may take to arrive"
     )
+    header_seconds: float = Field(
+        default=10.0, gt=0, description="longest time that a request's header may take to arrive"
+    )
+    reader_seconds: float = Field(
+        default=15.0,
+        gt=0,
+        description="time in which a client must read 16 KiB of its answer, or the rest",
+    )
+    requests_per_address: int = Field(
+        default=600,
+        ge=1,
+        description="requests a minute of one address (of one /64 in IPv6), webhooks and health apart; a sixth of them "
+        "at once",
+    )
+    requests_per_key: int = Field(
+        default=600, ge=1, description="requests a minute of one API key; a sixth of them at once"
+    )
+    local_api_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="key that is admitted at the start, by the name `local` and with every scope; for laptops, empty "
+        "elsewhere",
+    )
+    trusted_proxies: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="own proxies before the HTTP edge; each adds the address that it saw to `X-Forwarded-For`",
+    )
     expected_reply: Text = Field(
         default="Usually within a few minutes, at the latest within 24 hours.",
         description="what a customer is told about the time of an answer",

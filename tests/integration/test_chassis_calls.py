@@ -40,6 +40,11 @@ class LookupOnly(rpc.IdentityServiceServicer):
     ) -> pb.ResolveResponse:
         raise AssertionError("no test calls this")
 
+    async def GetBinding(  # noqa: N802
+        self, _: pb.GetBindingRequest, __: grpc.aio.ServicerContext[Any, Any]
+    ) -> pb.GetBindingResponse:
+        raise AssertionError("no test calls this")
+
     async def Link(  # noqa: N802
         self, _: pb.LinkRequest, __: grpc.aio.ServicerContext[Any, Any]
     ) -> pb.LinkResponse:

@@ -7,6 +7,7 @@ import pytest
 from fte.delivery.v1 import delivery_service_pb2
 from services.delivery.adapters.grpc_service import DeliveryServicer
 from services.delivery.adapters.sent_mails import PostgresSentMails
+from services.delivery.application.channel_health import ChannelState
 from services.delivery.application.ports import Unnamed
 from services.delivery.application.read_back import ReadBack
 from services.delivery.domain.intent import Channel, State
@@ -26,6 +27,11 @@ class Provider:
         """Returns the name."""
         self.asked.append(mail.provider_id)
         return NAME
+
+
+async def no_channels() -> list[ChannelState]:
+    """Tells of no channel."""
+    return []
 
 
 class NoMedia:
@@ -103,7 +109,7 @@ async def test_a_mail_is_ours_by_any_id_that_we_saved(
         await mails.name(mail.intent_id, NAME)
         if ids.get("intent_id") == "ours":
             ids = {"intent_id": str(mail.intent_id)}
-        servicer = DeliveryServicer(w.store, w.heard, mails, NoMedia())
+        servicer = DeliveryServicer(w.store, w.heard, mails, NoMedia(), no_channels)
         request = delivery_service_pb2.FindSentMailRequest(**ids)
         answer = await servicer.FindSentMail(request, None)  # type: ignore[arg-type]
         assert answer.found is found

@@ -152,6 +152,22 @@ class AgentService(OwnershipService):
             messages=[_message(message) for message in messages],
         )
 
+    async def CountConversations(  # noqa: N802 - the name is the contract's
+        self, request: wire.CountConversationsRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> wire.CountConversationsResponse:
+        """Counts a customer's conversations."""
+        [record] = await self._pool.fetch(
+            "SELECT count(*) AS total, count(*) FILTER (WHERE status IN ('active', 'escalated')) AS open, "
+            "(array_agg(conversation_id ORDER BY last_message_time DESC))[1] AS latest "
+            "FROM agent.conversations WHERE customer_id = $1",
+            UUID(request.customer_id),
+        )
+        return wire.CountConversationsResponse(
+            total=record["total"],
+            open=record["open"],
+            latest_conversation_id=str(record["latest"] or ""),
+        )
+
 
 def _ticket(record: asyncpg.Record) -> wire.Ticket:
     return wire.Ticket(

@@ -1,5 +1,6 @@
 """The gRPC face of delivery."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -9,6 +10,8 @@ import structlog
 from chassis.errors import Unavailable
 from fte.delivery.v1 import delivery_service_pb2 as delivery
 from fte.delivery.v1 import delivery_service_pb2_grpc as delivery_grpc
+from services.delivery.adapters.mapping import channel_state
+from services.delivery.application.channel_health import ChannelState
 from services.delivery.application.ports import Answers, IntentStore, SentMails, StoreAway
 
 SERVICE_NAME = delivery.DESCRIPTOR.services_by_name["DeliveryService"].full_name
@@ -25,15 +28,21 @@ log = structlog.get_logger(__name__)
 
 
 class DeliveryServicer(delivery_grpc.DeliveryServiceServicer):
-    """What other services ask of delivery beside events."""
+    """What other services ask of delivery beside events; `states` tells how the channels are."""
 
     def __init__(
-        self, store: IntentStore, answers: Answers, mails: SentMails, media: Media
+        self,
+        store: IntentStore,
+        answers: Answers,
+        mails: SentMails,
+        media: Media,
+        states: Callable[[], Awaitable[Sequence[ChannelState]]],
     ) -> None:
         self._store = store
         self._answers = answers
         self._mails = mails
         self._media = media
+        self._states = states
 
     async def ReadMedia(  # noqa: N802 - the contract's name
         self,
@@ -42,6 +51,18 @@ class DeliveryServicer(delivery_grpc.DeliveryServiceServicer):
     ) -> delivery.ReadMediaResponse:
         """Reads a small attachment; whatever cannot be read is empty."""
         return delivery.ReadMediaResponse(content=await self._media.media(request.url))
+
+    async def ListChannels(  # noqa: N802 - the contract's name
+        self,
+        request: delivery.ListChannelsRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> delivery.ListChannelsResponse:
+        """Says how each channel's way out is."""
+        try:
+            states = await self._states()
+        except StoreAway as error:
+            raise _away() from error
+        return delivery.ListChannelsResponse(channels=[channel_state(state) for state in states])
 
     async def RaiseFence(  # noqa: N802 - the contract's name
         self,
@@ -52,9 +73,7 @@ class DeliveryServicer(delivery_grpc.DeliveryServiceServicer):
         try:
             raised = await self._store.raise_fence(UUID(request.conversation_id), request.min_epoch)
         except StoreAway as error:
-            raise Unavailable(
-                "The database does not answer.", metadata={"dependency": "database"}
-            ) from error
+            raise _away() from error
         self._answers.delivered(raised.cancelled)
         log.info(
             "fence raised",
@@ -78,9 +97,7 @@ class DeliveryServicer(delivery_grpc.DeliveryServiceServicer):
                 request.provider_id, request.internet_message_id, _uuid(request.intent_id)
             )
         except StoreAway as error:
-            raise Unavailable(
-                "The database does not answer.", metadata={"dependency": "database"}
-            ) from error
+            raise _away() from error
         return delivery.FindSentMailResponse(found=found)
 
 
@@ -89,3 +106,7 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def _away() -> Unavailable:
+    return Unavailable("The database does not answer.", metadata={"dependency": "database"})

@@ -238,7 +238,7 @@ class PostgresIntentStore:
     async def note_health(self, channel: Channel, phase: Phase) -> None:
         """Records a metric fact about a provider's breaker."""
         async with self._connection() as connection:
-            await self._add_fact(connection, mapping.health_fact(channel, phase))
+            await self._add_fact(connection, mapping.health_fact(channel, phase.value))
 
     async def _apply_statuses(
         self, connection: Connection, decide: DecideStatus, limit: int

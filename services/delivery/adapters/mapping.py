@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 from chassis.interceptors import violations_of
 from fte.agent.v1 import agent_service_pb2 as agent
 from fte.conversation.v1 import conversation_pb2 as conversation
+from fte.delivery.v1 import delivery_service_pb2 as delivery
 from fte.intake.v1 import intake_service_pb2 as intake
 from fte.metrics.v1 import metrics_events_pb2 as metrics
+from services.delivery.application.channel_health import ChannelState
 from services.delivery.application.ports import Reported, Status, Wish
-from services.delivery.domain.breaker import Phase
 from services.delivery.domain.intent import (
     Channel,
     HandleType,
@@ -175,9 +176,28 @@ def undelivered_fact(channel: Channel) -> metrics.Fact:
     return _fact(metrics.FACT_TYPE_ERROR, channel, "undelivered")
 
 
-def health_fact(channel: Channel, phase: Phase) -> metrics.Fact:
-    """Returns the metric fact of a breaker that moved."""
-    return _fact(metrics.FACT_TYPE_PROVIDER_HEALTH, channel, phase.value)
+def health_fact(channel: Channel, outcome: str) -> metrics.Fact:
+    """Returns the metric fact of a breaker that moved to a phase, or of a check of the provider."""
+    return _fact(metrics.FACT_TYPE_PROVIDER_HEALTH, channel, outcome)
+
+
+def channel_state(state: ChannelState) -> delivery.ChannelState:
+    """Returns a channel's state as other services see it."""
+    made = delivery.ChannelState(
+        channel=_CHANNEL_NUMBERS[state.channel],
+        provider=state.provider,
+        enabled=state.enabled,
+        breaker=state.standing.phase.value,
+        faults=state.standing.faults,
+        openings=state.standing.openings,
+        waiting=state.backlog.waiting,
+        # None leaves an optional field absent.
+        oldest_waiting_seconds=state.backlog.oldest_seconds,
+        answers=state.check.answers if state.check else None,
+    )
+    if state.check:
+        made.check_time.FromDatetime(state.check.time)
+    return made
 
 
 def _fact(kind: metrics.FactType.ValueType, channel: Channel, outcome: str) -> metrics.Fact:

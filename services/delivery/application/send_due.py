@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -23,7 +23,7 @@ from services.delivery.application.ports import (
     Provider,
     StoreAway,
 )
-from services.delivery.domain.breaker import Breaker
+from services.delivery.domain.breaker import Breaker, Phase
 from services.delivery.domain.intent import Channel
 from services.delivery.domain.notice import notice_of
 from services.delivery.domain.outcomes import (
@@ -45,8 +45,21 @@ _GIVEN_UP_AT_ONCE = 64
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a provider stands: its breaker's phase and count, and how often it opened in this process."""
+
+    phase: Phase
+    faults: int
+    openings: int
+
+
 class SendDue:
-    """The sending loop of one process; `worker` is the replica's name, `clock` by default the loop's."""
+    """The sending loop of one process; `worker` is the replica's name, `clock` by default the loop's.
+
+    On a channel that is not `enabled` nothing is claimed: what is due stays PENDING, in its order. `outcomes` counts
+    ended attempts by channel and outcome.
+    """
 
     def __init__(
         self,
@@ -59,7 +72,9 @@ class SendDue:
         clock: Callable[[], float] | None = None,
         gates: Mapping[Channel, Gate] | None = None,
         paces: Mapping[Channel, Pace] | None = None,
+        enabled: Callable[[Channel], bool] = lambda _: True,
     ) -> None:
+        self.outcomes: Counter[tuple[Channel, str]] = Counter()
         self._store = store
         self._providers = providers
         self._policies = policies
@@ -67,9 +82,11 @@ class SendDue:
         self._patience = patience
         self._worker = worker
         self._clock = clock or asyncio.get_running_loop().time
+        self._enabled = enabled
         self._breakers = dict.fromkeys(providers, Breaker(patience.tolerance))
         self._gates = gates or {}
         self._paces = dict(paces or {})
+        self._openings: Counter[Channel] = Counter()
         self._asked: set[Channel] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._work = asyncio.Event()
@@ -77,6 +94,11 @@ class SendDue:
     def wake(self) -> None:
         """Makes the loop look at once."""
         self._work.set()
+
+    def standing(self, channel: Channel) -> Standing:
+        """Returns how the channel's provider stands."""
+        breaker = self._breakers[channel]
+        return Standing(breaker.phase, breaker.faults, self._openings[channel])
 
     async def run(self) -> None:
         """Sends until cancelled; requests under way then have three seconds to be recorded."""
@@ -123,10 +145,15 @@ class SendDue:
 
     def _room(self) -> dict[Channel, int]:
         free = self._patience.at_once - len(self._running)
-        room = {channel: breaker.room(free) for channel, breaker in self._breakers.items()}
+        room = {
+            channel: breaker.room(free)
+            for channel, breaker in self._breakers.items()
+            if self._enabled(channel)
+        }
         now = self._clock()
         for channel, pace in self._paces.items():
-            room[channel] = min(room[channel], pace.room(now))
+            if channel in room:
+                room[channel] = min(room[channel], pace.room(now))
         return {channel: places for channel, places in room.items() if places > 0}
 
     def _run(self, work: Coroutine[object, object, None]) -> None:
@@ -146,7 +173,7 @@ class SendDue:
             breaker = self._breakers[channel]
             self._breakers[channel] = breaker.asked(self._clock(), answered=answered)
             if not answered:
-                await self._give_up(channel)
+                await self.give_up(channel, "provider_dark")
         finally:
             self._asked.discard(channel)
 
@@ -160,14 +187,14 @@ class SendDue:
             log.exception("provider could not be asked", provider=provider.name)
             return False
 
-    async def _give_up(self, channel: Channel) -> None:
-        """Gives to a person what has waited too long for a provider that is still dark."""
+    async def give_up(self, channel: Channel, reason: str) -> None:
+        """Gives to a person what has waited too long on a channel where nothing can be sent."""
         policy = self._policies[channel]
         seconds = policy.give_up.total_seconds()
         try:
             for intent_id in await self._store.overdue(channel, seconds, _GIVEN_UP_AT_ONCE):
                 receipt = await self._store.change(
-                    intent_id, lambda progress: after_waiting(progress, "provider_dark", policy)
+                    intent_id, lambda progress: after_waiting(progress, reason, policy)
                 )
                 if receipt is not None:
                     log.warning("given up", intent_id=intent_id, channel=channel)
@@ -237,6 +264,7 @@ class SendDue:
     async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
         intent, policy = attempt.intent, self._policies[attempt.intent.channel]
         end = AttemptEnd(attempt.number, *_described(outcome))
+        self.outcomes[intent.channel, end.outcome] += 1
         log.info(
             "attempt ended",
             intent_id=intent.intent_id,
@@ -280,12 +308,15 @@ class SendDue:
         before, self._breakers[channel] = self._breakers[channel], moved
         if moved.phase is before.phase:
             return
+        self._openings[channel] += moved.phase is Phase.OPEN and before.phase is Phase.CLOSED
         log.warning(
             "breaker moved",
             provider=self._providers[channel].name,
             before=before.phase,
             phase=moved.phase,
-            faults=moved.faults,
+            # A breaker that closes counts from the start again; the log says how many it took.
+            faults=moved.faults or before.faults,
+            openings=self._openings[channel],
         )
         try:
             await self._store.note_health(channel, moved.phase)

@@ -35,7 +35,7 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class IdentityServicer(IdentityServiceServicer):
-    """Answers Resolve, Lookup and Link."""
+    """Answers Resolve, Lookup, GetBinding and Link."""
 
     def __init__(self, store: CustomerStore) -> None:
         self._store = store
@@ -73,6 +73,16 @@ class IdentityServicer(IdentityServiceServicer):
         except UnknownHandle as error:
             raise _no_customer() from error
         return pb.LookupResponse(customer=_customer(customer))
+
+    async def GetBinding(  # noqa: N802 - the name is the contract's
+        self, request: pb.GetBindingRequest, _: _Context
+    ) -> pb.GetBindingResponse:
+        """Says to whom a handle belongs now."""
+        [handle] = _canonical_all([("handle.value", request.handle)])
+        try:
+            return pb.GetBindingResponse(binding=_binding(await self._store.binding(handle)))
+        except UnknownHandle as error:
+            raise _no_customer() from error
 
     async def Link(  # noqa: N802 - the name is the contract's
         self, request: pb.LinkRequest, _: _Context

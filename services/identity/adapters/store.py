@@ -38,6 +38,12 @@ _CUSTOMER = """
     FROM identity.customers WHERE customer_id = $1
 """
 
+_BINDING = """
+    SELECT i.customer_id, i.verified, c.generation
+    FROM identity.customer_identifiers i JOIN identity.customers c USING (customer_id)
+    WHERE i.type = $1 AND i.value = $2
+"""
+
 _IDENTIFIERS = """
     SELECT type, value, verified, evidence, create_time
     FROM identity.customer_identifiers WHERE customer_id = $1 ORDER BY create_time, type, value
@@ -110,6 +116,13 @@ class CustomerStore:
             if customer_id is None:
                 raise UnknownHandle
             return await _read(connection, customer_id)
+
+    async def binding(self, handle: Handle) -> Binding:
+        """Returns to whom a handle belongs now; raises `UnknownHandle`."""
+        record = await self._pool.fetchrow(_BINDING, handle.type, handle.value)
+        if record is None:
+            raise UnknownHandle
+        return Binding(CustomerId(record["customer_id"]), record["verified"], record["generation"])
 
     async def link(self, command: LinkCommand, encode: Callable[[Customer], bytes]) -> bytes:
         """Joins a handle to the customer of a known one and returns the encoded answer, of old for a repeat.

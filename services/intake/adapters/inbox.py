@@ -73,7 +73,7 @@ class PostgresInbox:
 
     async def accept(self, message: InboundMessage) -> Accepted:
         """Stores a message once, with the next number of its handle unless it is suppressed."""
-        handle_id = await self._handle_id(message.handle) if message.handle else None
+        handle_id = await self._handle_of(message)
         # One statement is one transaction: once it returns, the webhook may be answered.
         row = await self._pool.fetchrow(
             sql.ACCEPT,
@@ -135,6 +135,17 @@ class PostgresInbox:
         if row is None:
             raise LookupError("the row of a repeated event has gone")
         return Accepted(row["inbox_id"], False, row["accept_time"], row["inbox_seq"])  # noqa: FBT003
+
+    async def _handle_of(self, message: InboundMessage) -> UUID | None:
+        if message.handle is None:
+            return None
+        if message.assurance == "claimed":
+            # Whoever may type any address must not learn from the time it takes whether it is known.
+            ensured: UUID = await self._pool.fetchval(
+                sql.ENSURE_CLAIMED, message.handle.type, message.handle.value
+            )
+            return ensured
+        return await self._handle_id(message.handle)
 
     async def _handle_id(self, handle: Handle) -> UUID:
         cached = self._handles.get(handle)

@@ -10,6 +10,12 @@ ENSURE_HANDLE = """
     LIMIT 1
 """
 
+# Writes a row whether or not there is one: a known address costs what an unknown one does.
+ENSURE_CLAIMED = """
+    INSERT INTO intake.handles (type, value) VALUES ($1, $2)
+    ON CONFLICT (type, value) DO UPDATE SET value = excluded.value RETURNING handle_id
+"""
+
 # Insert first, count after: a repeat takes no number, so the numbers of a handle have no gaps. The
 # announcement is the JSON form of fte.intake.v1.AcceptedMessage, because only the database knows the number.
 ACCEPT = """

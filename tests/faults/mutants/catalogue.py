@@ -1,5 +1,6 @@
 """Every planted bug, in the order of a message's way."""
 
+from tests.faults.mutants.catalogue_edge import EDGE
 from tests.faults.mutants.catalogue_intake import INTAKE
 from tests.faults.mutants.catalogue_ledgers import LEDGERS
 from tests.faults.mutants.catalogue_loop import LOOP
@@ -15,5 +16,5 @@ from tests.faults.mutants.catalogue_worlds_sending import WORLDS_SENDING
 from tests.faults.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
-    *INTAKE, *MAILBOXES, *LEDGERS, *TURNS, *LOOP, *TAKEOVER, *SENDING, *PROVIDERS, *WHATSAPP, *WORLDS, *WORLDS_SENDING, *WORLDS_DATABASE,
+    *INTAKE, *EDGE, *MAILBOXES, *LEDGERS, *TURNS, *LOOP, *TAKEOVER, *SENDING, *PROVIDERS, *WHATSAPP, *WORLDS, *WORLDS_SENDING, *WORLDS_DATABASE,
 )  # fmt: skip

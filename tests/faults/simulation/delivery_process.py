@@ -13,6 +13,7 @@ from services.delivery.adapters.corrections import correction_ledger
 from services.delivery.adapters.grpc_service import DeliveryServicer
 from services.delivery.adapters.peers import AgentContent, IntakeStatuses
 from services.delivery.adapters.subscriptions import OUTBOUND_TOPICS, STATUS_TOPIC
+from services.delivery.application.channel_health import ChannelState
 from services.delivery.application.ports import Patience, Receipt, Unnamed
 from services.delivery.application.reconcile import Reconcile
 from services.delivery.application.send_due import SendDue
@@ -113,7 +114,7 @@ class DeliveryProcess:
             world.agent_stub,
             world.sweep_seconds,
         )
-        self.servicer = DeliveryServicer(store, answers, NoSentMails(), _NoMedia())
+        self.servicer = DeliveryServicer(store, answers, NoSentMails(), _NoMedia(), _no_channels)
 
     async def run(self) -> None:
         """Serves until the process dies."""
@@ -136,6 +137,10 @@ class DeliveryProcess:
         await self._reconcile.recover(self._process.name)
         await self._reconcile.repeat_receipts()
         await self._send.run()
+
+
+async def _no_channels() -> list[ChannelState]:
+    return []
 
 
 def _rows(gathering: Gathering[UUID]) -> Callable[[bytes], Coroutine[Any, Any, None]]:

@@ -2,17 +2,32 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import httpx
 import pytest
+from starlette.routing import Route
 from twilio.request_validator import RequestValidator
 
+from chassis.errors import FieldViolation, Rejected, Unavailable
+from fte.agent.v1 import agent_service_pb2 as agent
+from fte.conversation.v1.conversation_pb2 import Handle
+from fte.delivery.v1.delivery_service_pb2 import ChannelState, ListChannelsResponse
+from fte.identity.v1 import identity_service_pb2 as identity
+from fte.metrics.v1 import metrics_service_pb2 as metrics
 from services.intake.adapters.agent_tickets import AgentTickets, TicketView
+from services.intake.adapters.customer_lookup import CustomerLookup
+from services.intake.adapters.http.access import KeyGate
+from services.intake.adapters.http.description import Description
 from services.intake.adapters.http.health import HealthPage
-from services.intake.adapters.http.server import application
-from services.intake.adapters.http.support import Support
+from services.intake.adapters.http.problems import Problem
+from services.intake.adapters.http.rest import Rest
+from services.intake.adapters.http.server import Limits, application
+from services.intake.adapters.http.support import Support, on_problem
 from services.intake.adapters.http.webhooks import GmailPush, TwilioWebhooks
+from services.intake.adapters.neighbours import Neighbours
+from services.intake.application.api_keys import Holder, Scope
+from services.intake.application.rate_limits import RateLimit
 from services.intake.application.submissions import Submissions
 from services.intake.application.tickets import TicketLinks
 from tests.unit.intake.intake_fakes import MemoryInbox
@@ -21,6 +36,9 @@ from tests.unit.intake.test_intake_push_token import Issuer
 URL = "https://support.example.com/fte"
 SID = "AC" + "1" * 32
 TOKEN = "auth-token"
+KEY = "k" * 32
+ONLY_METRICS = "m" * 32
+ADDRESS_BURST, KEY_BURST = 100, 20
 ORIGIN = "https://www.example.com"
 GOOD = {
     "name": "Ada",
@@ -31,6 +49,62 @@ GOOD = {
 }
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 LINKS = TicketLinks(URL, "s" * 32)
+
+
+class Others(Neighbours):
+    """The other services, as much of them as a test puts in; `asked` lists the questions."""
+
+    def __init__(self) -> None:
+        self.conversations: dict[UUID, agent.GetConversationResponse] = {}
+        self.customers: dict[tuple[int, str], identity.Customer] = {}
+        self.report = metrics.ReportChannelsResponse()
+        self.counts = agent.CountConversationsResponse(total=1, open=1)
+        self.away = False
+        self.asked: list[str] = []
+
+    async def conversation(self, conversation_id: UUID) -> agent.GetConversationResponse | None:
+        self._ask("conversation")
+        return self.conversations.get(conversation_id)
+
+    async def conversation_counts(self, customer_id: str) -> agent.CountConversationsResponse:
+        self._ask("counts")
+        return self.counts
+
+    async def binding(self, handle: Handle) -> identity.Binding | None:
+        self._ask("binding")
+        found = self.customers.get((handle.type, handle.value))
+        if found is None:
+            return None
+        return identity.Binding(customer_id=found.customer_id, generation=found.generation)
+
+    async def customer(self, handle: Handle) -> identity.Customer | None:
+        self._ask("customer")
+        if "@" not in handle.value and not handle.value.startswith("+"):
+            wrong = FieldViolation("handle.value", "Give a number in E.164 form.")
+            raise Rejected("The request has wrong fields.", violations=[wrong])
+        return self.customers.get((handle.type, handle.value))
+
+    async def channel_reports(self, hours: int) -> metrics.ReportChannelsResponse:
+        self._ask(f"reports {hours}")
+        return self.report
+
+    def _ask(self, what: str) -> None:
+        if self.away:
+            raise Unavailable("nobody there")
+        self.asked.append(what)
+
+
+@dataclass
+class MemoryKeys:
+    """Keys by their text."""
+
+    scopes: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    async def holder(self, key: str) -> Holder | None:
+        """Returns whose key it is."""
+        if key not in self.scopes:
+            return None
+        return Holder(uuid5(NAMESPACE_OID, key), self.scopes[key])
 
 
 class Tickets(AgentTickets):
@@ -54,6 +128,11 @@ class Edge:
     issuer: Issuer
     checks: dict[str, bool]
     woken: list[str] = field(default_factory=list)
+    channels: list[ChannelState] = field(default_factory=list)
+    others: Others = field(default_factory=Others)
+    keys: MemoryKeys = field(default_factory=MemoryKeys)
+    now: float = 0.0
+    routes: list[Route] = field(default_factory=list)
 
     def wake(self, mailbox: str) -> None:
         """Keeps whose wake it was."""
@@ -88,9 +167,17 @@ async def edge() -> AsyncIterator[Edge]:
 
         return ask
 
-    health = HealthPage({name: check(name) for name in made.checks})
-    routes = [*support.routes(), *twilio.routes(), *push.routes(), *health.routes()]
-    app = application(routes, [ORIGIN])
+    async def channels() -> ListChannelsResponse:
+        return ListChannelsResponse(channels=made.channels)
+
+    health = HealthPage({name: check(name) for name in made.checks}, channels)
+    made.keys.scopes = {KEY: frozenset(Scope), ONLY_METRICS: frozenset({Scope.METRICS})}
+    gate = KeyGate(made.keys, RateLimit(60, KEY_BURST, lambda: made.now))
+    rest = Rest(gate, made.others, CustomerLookup(made.others, lambda: made.now))
+    parts = (support, twilio, push, health, rest, Description(URL))
+    made.routes = [route for part in parts for route in part.routes()]
+    limits = Limits(RateLimit(60, ADDRESS_BURST, lambda: made.now), proxies=1)
+    app = application(made.routes, [ORIGIN], {Problem: on_problem}, limits=limits)
     made.http = httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=False),
         base_url="http://127.0.0.1:8080",

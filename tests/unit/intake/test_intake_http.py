@@ -185,4 +185,5 @@ async def test_health_names_what_fails(edge: Edge) -> None:
     assert json.loads(answer.text) == {
         "status": "failing",
         "parts": {"database": "ok", "agent": "unreachable"},
+        "channels": {},
     }

@@ -506,6 +506,58 @@ class Conversation(_message.Message):
 Global___Conversation: _TypeAlias = Conversation  # noqa: Y015
 
 @_typing.final
+class CountConversationsRequest(_message.Message):
+    """CountConversationsRequest names a customer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.str
+    """customer_id is a UUID."""
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountConversationsRequest: _TypeAlias = CountConversationsRequest  # noqa: Y015
+
+@_typing.final
+class CountConversationsResponse(_message.Message):
+    """CountConversationsResponse counts, over all channels and both sides."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    LATEST_CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """total is the number of conversations."""
+    open: _builtins.int
+    """open is the number of those that are active or escalated."""
+    latest_conversation_id: _builtins.str
+    """latest_conversation_id is the one with the newest message, a UUID; empty if there is none."""
+    def __init__(
+        self,
+        *,
+        total: _builtins.int = ...,
+        open: _builtins.int = ...,
+        latest_conversation_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["latest_conversation_id", b"latest_conversation_id", "open", b"open", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountConversationsResponse: _TypeAlias = CountConversationsResponse  # noqa: Y015
+
+@_typing.final
 class TakeOverRequest(_message.Message):
     """TakeOverRequest names the conversation and who takes it."""
 

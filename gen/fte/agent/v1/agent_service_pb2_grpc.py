@@ -50,6 +50,11 @@ class AgentServiceStub:
                 request_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.GetConversationRequest.SerializeToString,
                 response_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.GetConversationResponse.FromString,
                 _registered_method=True)
+        self.CountConversations = channel.unary_unary(
+                '/fte.agent.v1.AgentService/CountConversations',
+                request_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.CountConversationsRequest.SerializeToString,
+                response_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.CountConversationsResponse.FromString,
+                _registered_method=True)
         self.TakeOver = channel.unary_unary(
                 '/fte.agent.v1.AgentService/TakeOver',
                 request_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.TakeOverRequest.SerializeToString,
@@ -112,6 +117,13 @@ class AgentServiceServicer:
 
     def GetConversation(self, request, context):
         """GetConversation returns a conversation with its messages; NOT_FOUND if there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountConversations(self, request, context):
+        """CountConversations counts a customer's conversations; a customer without any has zero.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -191,6 +203,11 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     servicer.GetConversation,
                     request_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.GetConversationRequest.FromString,
                     response_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.GetConversationResponse.SerializeToString,
+            ),
+            'CountConversations': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountConversations,
+                    request_deserializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.CountConversationsRequest.FromString,
+                    response_serializer=fte_dot_agent_dot_v1_dot_agent__service__pb2.CountConversationsResponse.SerializeToString,
             ),
             'TakeOver': grpc.unary_unary_rpc_method_handler(
                     servicer.TakeOver,
@@ -315,6 +332,33 @@ class AgentService:
             '/fte.agent.v1.AgentService/GetConversation',
             fte_dot_agent_dot_v1_dot_agent__service__pb2.GetConversationRequest.SerializeToString,
             fte_dot_agent_dot_v1_dot_agent__service__pb2.GetConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountConversations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fte.agent.v1.AgentService/CountConversations',
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.CountConversationsRequest.SerializeToString,
+            fte_dot_agent_dot_v1_dot_agent__service__pb2.CountConversationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

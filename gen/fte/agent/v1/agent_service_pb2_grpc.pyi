@@ -39,6 +39,8 @@ class AgentServiceStub:
     """GetTicket returns a ticket with the messages that its holder may see; NOT_FOUND if there is none."""
     GetConversation: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.GetConversationRequest, _agent_service_pb2.GetConversationResponse]
     """GetConversation returns a conversation with its messages; NOT_FOUND if there is none."""
+    CountConversations: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.CountConversationsRequest, _agent_service_pb2.CountConversationsResponse]
+    """CountConversations counts a customer's conversations; a customer without any has zero."""
     TakeOver: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.TakeOverRequest, _agent_service_pb2.TakeOverResponse]
     """TakeOver gives a conversation to a person. Once it has returned, no send of the AI can start in it until HandBack.
     It waits for sends under way; UNAVAILABLE means that one may still end: call again. CONFLICT if another has it.
@@ -69,6 +71,8 @@ class AgentServiceAsyncStub(AgentServiceStub):
     """GetTicket returns a ticket with the messages that its holder may see; NOT_FOUND if there is none."""
     GetConversation: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.GetConversationRequest, _agent_service_pb2.GetConversationResponse]  # type: ignore[assignment]
     """GetConversation returns a conversation with its messages; NOT_FOUND if there is none."""
+    CountConversations: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.CountConversationsRequest, _agent_service_pb2.CountConversationsResponse]  # type: ignore[assignment]
+    """CountConversations counts a customer's conversations; a customer without any has zero."""
     TakeOver: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.TakeOverRequest, _agent_service_pb2.TakeOverResponse]  # type: ignore[assignment]
     """TakeOver gives a conversation to a person. Once it has returned, no send of the AI can start in it until HandBack.
     It waits for sends under way; UNAVAILABLE means that one may still end: call again. CONFLICT if another has it.
@@ -114,6 +118,14 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_agent_service_pb2.GetConversationResponse, _abc.Awaitable[_agent_service_pb2.GetConversationResponse]]:
         """GetConversation returns a conversation with its messages; NOT_FOUND if there is none."""
+
+    @_abc_1.abstractmethod
+    def CountConversations(
+        self,
+        request: _agent_service_pb2.CountConversationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agent_service_pb2.CountConversationsResponse, _abc.Awaitable[_agent_service_pb2.CountConversationsResponse]]:
+        """CountConversations counts a customer's conversations; a customer without any has zero."""
 
     @_abc_1.abstractmethod
     def TakeOver(

@@ -23,10 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from fte.conversation.v1 import conversation_pb2 as fte_dot_conversation_dot_v1_dot_conversation__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from fte.conversation.v1 import sensitivity_pb2 as fte_dot_conversation_dot_v1_dot_sensitivity__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&fte/delivery/v1/delivery_service.proto\x12\x0f\x66te.delivery.v1\x1a\x1b\x62uf/validate/validate.proto\x1a%fte/conversation/v1/sensitivity.proto\"/\n\x10ReadMediaRequest\x12\x1b\n\x03url\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\xe8\xc8\x18\x01\"*\n\x11ReadMediaResponse\x12\x15\n\x07\x63ontent\x18\x01 \x01(\x0c\x42\x04\xe8\xc8\x18\x01\"{\n\x13\x46indSentMailRequest\x12\x1d\n\x0bprovider_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12)\n\x13internet_message_id\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xe8\xc8\x18\x01\x12\x1a\n\tintent_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"%\n\x14\x46indSentMailResponse\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\"R\n\x11RaiseFenceRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\tmin_epoch\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\":\n\x12RaiseFenceResponse\x12\x11\n\tcancelled\x18\x01 \x01(\x05\x12\x11\n\tin_flight\x18\x02 \x01(\x05\x32\x99\x02\n\x0f\x44\x65liveryService\x12U\n\nRaiseFence\x12\".fte.delivery.v1.RaiseFenceRequest\x1a#.fte.delivery.v1.RaiseFenceResponse\x12R\n\tReadMedia\x12!.fte.delivery.v1.ReadMediaRequest\x1a\".fte.delivery.v1.ReadMediaResponse\x12[\n\x0c\x46indSentMail\x12$.fte.delivery.v1.FindSentMailRequest\x1a%.fte.delivery.v1.FindSentMailResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&fte/delivery/v1/delivery_service.proto\x12\x0f\x66te.delivery.v1\x1a\x1b\x62uf/validate/validate.proto\x1a&fte/conversation/v1/conversation.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%fte/conversation/v1/sensitivity.proto\"/\n\x10ReadMediaRequest\x12\x1b\n\x03url\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\xe8\xc8\x18\x01\"*\n\x11ReadMediaResponse\x12\x15\n\x07\x63ontent\x18\x01 \x01(\x0c\x42\x04\xe8\xc8\x18\x01\"{\n\x13\x46indSentMailRequest\x12\x1d\n\x0bprovider_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12)\n\x13internet_message_id\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xe8\xc8\x18\x01\x12\x1a\n\tintent_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"%\n\x14\x46indSentMailResponse\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\"R\n\x11RaiseFenceRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\tmin_epoch\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\":\n\x12RaiseFenceResponse\x12\x11\n\tcancelled\x18\x01 \x01(\x05\x12\x11\n\tin_flight\x18\x02 \x01(\x05\"\x15\n\x13ListChannelsRequest\"G\n\x14ListChannelsResponse\x12/\n\x08\x63hannels\x18\x01 \x03(\x0b\x32\x1d.fte.delivery.v1.ChannelState\"\xb6\x02\n\x0c\x43hannelState\x12-\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x03 \x01(\x08\x12\x0f\n\x07\x62reaker\x18\x04 \x01(\t\x12\x0e\n\x06\x66\x61ults\x18\x05 \x01(\x05\x12\x10\n\x08openings\x18\x06 \x01(\x05\x12\x0f\n\x07waiting\x18\x07 \x01(\x03\x12#\n\x16oldest_waiting_seconds\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x61nswers\x18\t \x01(\x08H\x01\x88\x01\x01\x12.\n\ncheck_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x19\n\x17_oldest_waiting_secondsB\n\n\x08_answers2\xf6\x02\n\x0f\x44\x65liveryService\x12U\n\nRaiseFence\x12\".fte.delivery.v1.RaiseFenceRequest\x1a#.fte.delivery.v1.RaiseFenceResponse\x12R\n\tReadMedia\x12!.fte.delivery.v1.ReadMediaRequest\x1a\".fte.delivery.v1.ReadMediaResponse\x12[\n\x0c\x46indSentMail\x12$.fte.delivery.v1.FindSentMailRequest\x1a%.fte.delivery.v1.FindSentMailResponse\x12[\n\x0cListChannels\x12$.fte.delivery.v1.ListChannelsRequest\x1a%.fte.delivery.v1.ListChannelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,18 +49,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RAISEFENCEREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_RAISEFENCEREQUEST'].fields_by_name['min_epoch']._loaded_options = None
   _globals['_RAISEFENCEREQUEST'].fields_by_name['min_epoch']._serialized_options = b'\272H\004\"\002(\000'
-  _globals['_READMEDIAREQUEST']._serialized_start=127
-  _globals['_READMEDIAREQUEST']._serialized_end=174
-  _globals['_READMEDIARESPONSE']._serialized_start=176
-  _globals['_READMEDIARESPONSE']._serialized_end=218
-  _globals['_FINDSENTMAILREQUEST']._serialized_start=220
-  _globals['_FINDSENTMAILREQUEST']._serialized_end=343
-  _globals['_FINDSENTMAILRESPONSE']._serialized_start=345
-  _globals['_FINDSENTMAILRESPONSE']._serialized_end=382
-  _globals['_RAISEFENCEREQUEST']._serialized_start=384
-  _globals['_RAISEFENCEREQUEST']._serialized_end=466
-  _globals['_RAISEFENCERESPONSE']._serialized_start=468
-  _globals['_RAISEFENCERESPONSE']._serialized_end=526
-  _globals['_DELIVERYSERVICE']._serialized_start=529
-  _globals['_DELIVERYSERVICE']._serialized_end=810
+  _globals['_READMEDIAREQUEST']._serialized_start=200
+  _globals['_READMEDIAREQUEST']._serialized_end=247
+  _globals['_READMEDIARESPONSE']._serialized_start=249
+  _globals['_READMEDIARESPONSE']._serialized_end=291
+  _globals['_FINDSENTMAILREQUEST']._serialized_start=293
+  _globals['_FINDSENTMAILREQUEST']._serialized_end=416
+  _globals['_FINDSENTMAILRESPONSE']._serialized_start=418
+  _globals['_FINDSENTMAILRESPONSE']._serialized_end=455
+  _globals['_RAISEFENCEREQUEST']._serialized_start=457
+  _globals['_RAISEFENCEREQUEST']._serialized_end=539
+  _globals['_RAISEFENCERESPONSE']._serialized_start=541
+  _globals['_RAISEFENCERESPONSE']._serialized_end=599
+  _globals['_LISTCHANNELSREQUEST']._serialized_start=601
+  _globals['_LISTCHANNELSREQUEST']._serialized_end=622
+  _globals['_LISTCHANNELSRESPONSE']._serialized_start=624
+  _globals['_LISTCHANNELSRESPONSE']._serialized_end=695
+  _globals['_CHANNELSTATE']._serialized_start=698
+  _globals['_CHANNELSTATE']._serialized_end=1008
+  _globals['_DELIVERYSERVICE']._serialized_start=1011
+  _globals['_DELIVERYSERVICE']._serialized_end=1385
 # @@protoc_insertion_point(module_scope)

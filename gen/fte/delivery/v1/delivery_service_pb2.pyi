@@ -3,8 +3,12 @@
 isort:skip_file
 Package delivery hands answers to the providers, once, in order, with every outcome recorded."""
 
+from collections import abc as _abc
+from fte.conversation.v1 import conversation_pb2 as _conversation_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -163,3 +167,111 @@ class RaiseFenceResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RaiseFenceResponse: _TypeAlias = RaiseFenceResponse  # noqa: Y015
+
+@_typing.final
+class ListChannelsRequest(_message.Message):
+    """ListChannelsRequest asks for all channels."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListChannelsRequest: _TypeAlias = ListChannelsRequest  # noqa: Y015
+
+@_typing.final
+class ListChannelsResponse(_message.Message):
+    """ListChannelsResponse has one entry per channel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelState]:
+        """channels are in no promised order."""
+
+    def __init__(
+        self,
+        *,
+        channels: _abc.Iterable[Global___ChannelState] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListChannelsResponse: _TypeAlias = ListChannelsResponse  # noqa: Y015
+
+@_typing.final
+class ChannelState(_message.Message):
+    """ChannelState is one channel's way out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    BREAKER_FIELD_NUMBER: _builtins.int
+    FAULTS_FIELD_NUMBER: _builtins.int
+    OPENINGS_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    OLDEST_WAITING_SECONDS_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    CHECK_TIME_FIELD_NUMBER: _builtins.int
+    channel: _conversation_pb2.Channel.ValueType
+    """channel is the channel."""
+    provider: _builtins.str
+    """provider is who takes its messages: gmail, twilio or web_form."""
+    enabled: _builtins.bool
+    """enabled is false while the company sends nothing on it; what is to be sent waits."""
+    breaker: _builtins.str
+    """breaker is closed, open or half_open."""
+    faults: _builtins.int
+    """faults is the number of faults in a row that the breaker has counted."""
+    openings: _builtins.int
+    """openings is how often the breaker opened since this replica started."""
+    waiting: _builtins.int
+    """waiting is the number of messages that are not sent yet."""
+    oldest_waiting_seconds: _builtins.float
+    """oldest_waiting_seconds is the age of the oldest of them, absent when none waits."""
+    answers: _builtins.bool
+    """answers says whether the provider answered the last check, absent before the first."""
+    @_builtins.property
+    def check_time(self) -> _timestamp_pb2.Timestamp:
+        """check_time is when that was, absent before the first check."""
+
+    def __init__(
+        self,
+        *,
+        channel: _conversation_pb2.Channel.ValueType = ...,
+        provider: _builtins.str = ...,
+        enabled: _builtins.bool = ...,
+        breaker: _builtins.str = ...,
+        faults: _builtins.int = ...,
+        openings: _builtins.int = ...,
+        waiting: _builtins.int = ...,
+        oldest_waiting_seconds: _builtins.float | None = ...,
+        answers: _builtins.bool | None = ...,
+        check_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_answers", b"_answers", "_oldest_waiting_seconds", b"_oldest_waiting_seconds", "answers", b"answers", "check_time", b"check_time", "oldest_waiting_seconds", b"oldest_waiting_seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_answers", b"_answers", "_oldest_waiting_seconds", b"_oldest_waiting_seconds", "answers", b"answers", "breaker", b"breaker", "channel", b"channel", "check_time", b"check_time", "enabled", b"enabled", "faults", b"faults", "oldest_waiting_seconds", b"oldest_waiting_seconds", "openings", b"openings", "provider", b"provider", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__answers: _TypeAlias = _typing.Literal["answers"]  # noqa: Y015
+    _WhichOneofArgType__answers: _TypeAlias = _typing.Literal["_answers", b"_answers"]  # noqa: Y015
+    _WhichOneofReturnType__oldest_waiting_seconds: _TypeAlias = _typing.Literal["oldest_waiting_seconds"]  # noqa: Y015
+    _WhichOneofArgType__oldest_waiting_seconds: _TypeAlias = _typing.Literal["_oldest_waiting_seconds", b"_oldest_waiting_seconds"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__answers) -> _WhichOneofReturnType__answers | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__oldest_waiting_seconds) -> _WhichOneofReturnType__oldest_waiting_seconds | None: ...
+
+Global___ChannelState: _TypeAlias = ChannelState  # noqa: Y015

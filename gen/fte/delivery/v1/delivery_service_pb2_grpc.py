@@ -50,6 +50,11 @@ class DeliveryServiceStub:
                 request_serializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.FindSentMailRequest.SerializeToString,
                 response_deserializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.FindSentMailResponse.FromString,
                 _registered_method=True)
+        self.ListChannels = channel.unary_unary(
+                '/fte.delivery.v1.DeliveryService/ListChannels',
+                request_serializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.ListChannelsRequest.SerializeToString,
+                response_deserializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.ListChannelsResponse.FromString,
+                _registered_method=True)
 
 
 class DeliveryServiceServicer:
@@ -77,6 +82,13 @@ class DeliveryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListChannels(self, request, context):
+        """ListChannels says how each channel's way out is, as the replica that is asked sees it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DeliveryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +106,11 @@ def add_DeliveryServiceServicer_to_server(servicer, server):
                     servicer.FindSentMail,
                     request_deserializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.FindSentMailRequest.FromString,
                     response_serializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.FindSentMailResponse.SerializeToString,
+            ),
+            'ListChannels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChannels,
+                    request_deserializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.ListChannelsRequest.FromString,
+                    response_serializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.ListChannelsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class DeliveryService:
             '/fte.delivery.v1.DeliveryService/FindSentMail',
             fte_dot_delivery_dot_v1_dot_delivery__service__pb2.FindSentMailRequest.SerializeToString,
             fte_dot_delivery_dot_v1_dot_delivery__service__pb2.FindSentMailResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChannels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fte.delivery.v1.DeliveryService/ListChannels',
+            fte_dot_delivery_dot_v1_dot_delivery__service__pb2.ListChannelsRequest.SerializeToString,
+            fte_dot_delivery_dot_v1_dot_delivery__service__pb2.ListChannelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

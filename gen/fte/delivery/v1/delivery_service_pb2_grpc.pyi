@@ -39,6 +39,8 @@ class DeliveryServiceStub:
     """ReadMedia reads a small attachment of a customer's WhatsApp message from the provider, such as a contact card."""
     FindSentMail: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.FindSentMailRequest, _delivery_service_pb2.FindSentMailResponse]
     """FindSentMail tells whether a mail is one of ours, by any id that it carries."""
+    ListChannels: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.ListChannelsRequest, _delivery_service_pb2.ListChannelsResponse]
+    """ListChannels says how each channel's way out is, as the replica that is asked sees it."""
 
 @_typing.type_check_only
 class DeliveryServiceAsyncStub(DeliveryServiceStub):
@@ -51,6 +53,8 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     """ReadMedia reads a small attachment of a customer's WhatsApp message from the provider, such as a contact card."""
     FindSentMail: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.FindSentMailRequest, _delivery_service_pb2.FindSentMailResponse]  # type: ignore[assignment]
     """FindSentMail tells whether a mail is one of ours, by any id that it carries."""
+    ListChannels: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.ListChannelsRequest, _delivery_service_pb2.ListChannelsResponse]  # type: ignore[assignment]
+    """ListChannels says how each channel's way out is, as the replica that is asked sees it."""
 
 class DeliveryServiceServicer(metaclass=_abc_1.ABCMeta):
     """DeliveryService is what other services ask of delivery beside events."""
@@ -78,5 +82,13 @@ class DeliveryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_delivery_service_pb2.FindSentMailResponse, _abc.Awaitable[_delivery_service_pb2.FindSentMailResponse]]:
         """FindSentMail tells whether a mail is one of ours, by any id that it carries."""
+
+    @_abc_1.abstractmethod
+    def ListChannels(
+        self,
+        request: _delivery_service_pb2.ListChannelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_delivery_service_pb2.ListChannelsResponse, _abc.Awaitable[_delivery_service_pb2.ListChannelsResponse]]:
+        """ListChannels says how each channel's way out is, as the replica that is asked sees it."""
 
 def add_DeliveryServiceServicer_to_server(servicer: DeliveryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -45,6 +45,11 @@ class IdentityServiceStub:
                 request_serializer=fte_dot_identity_dot_v1_dot_identity__service__pb2.LookupRequest.SerializeToString,
                 response_deserializer=fte_dot_identity_dot_v1_dot_identity__service__pb2.LookupResponse.FromString,
                 _registered_method=True)
+        self.GetBinding = channel.unary_unary(
+                '/fte.identity.v1.IdentityService/GetBinding',
+                request_serializer=fte_dot_identity_dot_v1_dot_identity__service__pb2.GetBindingRequest.SerializeToString,
+                response_deserializer=fte_dot_identity_dot_v1_dot_identity__service__pb2.GetBindingResponse.FromString,
+                _registered_method=True)
         self.Link = channel.unary_unary(
                 '/fte.identity.v1.IdentityService/Link',
                 request_serializer=fte_dot_identity_dot_v1_dot_identity__service__pb2.LinkRequest.SerializeToString,
@@ -70,6 +75,14 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetBinding(self, request, context):
+        """GetBinding says to whom a handle belongs now and creates nothing; NOT_FOUND if to nobody. Cheaper than Lookup: a
+        cache asks it whether what it holds is still true.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Link(self, request, context):
         """Link joins a further handle to the customer of a known one, on the word of a trusted service.
         A handle that belongs to another customer already is ABORTED with reason CONFLICT: joining two people is a merge.
@@ -90,6 +103,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.Lookup,
                     request_deserializer=fte_dot_identity_dot_v1_dot_identity__service__pb2.LookupRequest.FromString,
                     response_serializer=fte_dot_identity_dot_v1_dot_identity__service__pb2.LookupResponse.SerializeToString,
+            ),
+            'GetBinding': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBinding,
+                    request_deserializer=fte_dot_identity_dot_v1_dot_identity__service__pb2.GetBindingRequest.FromString,
+                    response_serializer=fte_dot_identity_dot_v1_dot_identity__service__pb2.GetBindingResponse.SerializeToString,
             ),
             'Link': grpc.unary_unary_rpc_method_handler(
                     servicer.Link,
@@ -152,6 +170,33 @@ class IdentityService:
             '/fte.identity.v1.IdentityService/Lookup',
             fte_dot_identity_dot_v1_dot_identity__service__pb2.LookupRequest.SerializeToString,
             fte_dot_identity_dot_v1_dot_identity__service__pb2.LookupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBinding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fte.identity.v1.IdentityService/GetBinding',
+            fte_dot_identity_dot_v1_dot_identity__service__pb2.GetBindingRequest.SerializeToString,
+            fte_dot_identity_dot_v1_dot_identity__service__pb2.GetBindingResponse.FromString,
             options,
             channel_credentials,
             insecure,

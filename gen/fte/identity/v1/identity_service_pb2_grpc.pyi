@@ -37,6 +37,10 @@ class IdentityServiceStub:
     """Resolve finds or creates the customer of each handle; concurrent first contacts make one customer."""
     Lookup: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.LookupRequest, _identity_service_pb2.LookupResponse]
     """Lookup finds the customer of one handle and creates nothing; NOT_FOUND if there is none."""
+    GetBinding: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetBindingRequest, _identity_service_pb2.GetBindingResponse]
+    """GetBinding says to whom a handle belongs now and creates nothing; NOT_FOUND if to nobody. Cheaper than Lookup: a
+    cache asks it whether what it holds is still true.
+    """
     Link: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.LinkRequest, _identity_service_pb2.LinkResponse]
     """Link joins a further handle to the customer of a known one, on the word of a trusted service.
     A handle that belongs to another customer already is ABORTED with reason CONFLICT: joining two people is a merge.
@@ -51,6 +55,10 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """Resolve finds or creates the customer of each handle; concurrent first contacts make one customer."""
     Lookup: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.LookupRequest, _identity_service_pb2.LookupResponse]  # type: ignore[assignment]
     """Lookup finds the customer of one handle and creates nothing; NOT_FOUND if there is none."""
+    GetBinding: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetBindingRequest, _identity_service_pb2.GetBindingResponse]  # type: ignore[assignment]
+    """GetBinding says to whom a handle belongs now and creates nothing; NOT_FOUND if to nobody. Cheaper than Lookup: a
+    cache asks it whether what it holds is still true.
+    """
     Link: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.LinkRequest, _identity_service_pb2.LinkResponse]  # type: ignore[assignment]
     """Link joins a further handle to the customer of a known one, on the word of a trusted service.
     A handle that belongs to another customer already is ABORTED with reason CONFLICT: joining two people is a merge.
@@ -74,6 +82,16 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.LookupResponse, _abc.Awaitable[_identity_service_pb2.LookupResponse]]:
         """Lookup finds the customer of one handle and creates nothing; NOT_FOUND if there is none."""
+
+    @_abc_1.abstractmethod
+    def GetBinding(
+        self,
+        request: _identity_service_pb2.GetBindingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.GetBindingResponse, _abc.Awaitable[_identity_service_pb2.GetBindingResponse]]:
+        """GetBinding says to whom a handle belongs now and creates nothing; NOT_FOUND if to nobody. Cheaper than Lookup: a
+        cache asks it whether what it holds is still true.
+        """
 
     @_abc_1.abstractmethod
     def Link(

@@ -5,6 +5,7 @@ import time
 from uuid import uuid4
 
 import structlog
+from prometheus_client import Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +17,18 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "x-robots-tag": "noindex, nofollow",
 }
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+
+REQUESTS = Counter(
+    "fte_http_requests", "requests that were answered", ["method", "route", "status"]
+)
+SECONDS = Histogram(
+    "fte_http_seconds",
+    "time to answer a request",
+    ["route"],
+    buckets=(0.005, 0.02, 0.1, 0.5, 2, 10),
+)
 
 log = structlog.get_logger(__name__)
 
@@ -51,12 +64,17 @@ class Edge:
             try:
                 await self._app(scope, receive, sent)
             finally:
-                route = scope.get("route")
+                # Closed lists only: what a caller made up becomes `none` and `other`.
+                route = getattr(scope.get("route"), "path", "none")
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                seconds = time.monotonic() - started
+                REQUESTS.labels(method, route, status).inc()
+                SECONDS.labels(route).observe(seconds)
                 write = log.info if status >= _REFUSED or status == 0 else log.debug
                 write(
                     "request",
-                    method=scope["method"],
-                    route=getattr(route, "path", "none"),
+                    method=method,
+                    route=route,
                     status=status,
-                    ms=round((time.monotonic() - started) * 1000, 1),
+                    ms=round(seconds * 1000, 1),
                 )
