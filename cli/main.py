@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.kb_commands import kb
+from cli.mail_commands import mail
 from devstack.environment import SUPERUSER, load_environment
 from devstack.failure import StackError
 
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 
 app.add_typer(kb, name="kb")
+app.add_typer(mail, name="mail")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 

@@ -21,6 +21,8 @@ from services.intake.adapters.http.support import Support
 from services.intake.adapters.http.webhooks import GmailPush, TwilioWebhooks
 from services.intake.adapters.mail_cursors import PostgresMailCursors
 from services.intake.adapters.mail_loop import MailLoop
+from services.intake.adapters.mail_reader import ProcessMailReader
+from services.intake.adapters.mail_traffic import PostgresMailTraffic
 from services.intake.application.mail_reading import MailReading
 from services.intake.application.submissions import Submissions
 from services.intake.application.tickets import TicketLinks
@@ -46,12 +48,14 @@ async def build(config: IntakeSettings) -> Process:
     publisher = events.Publisher(sidecar)
     drive = inbox.ledgers(pool, publisher.drive, publisher.announce)
     store = inbox.PostgresInbox(pool, drive)
-    mail = _mail(config, pool, sidecar, store)
+    reader = ProcessMailReader()
+    mail = _mail(config, pool, sidecar, store, reader)
     checks = _own_checks(pool, sidecar)
 
     process = Process(NAME, config)
     process.on_stop(pool.close)
     process.on_stop(sidecar.close)
+    process.on_stop(reader.close)
     process.serve(IntakeServicer(inbox.InboxReader(pool)).register, FULL_NAME)
     receiver = _receiver(pool, drive)
     add_receiver = appcallback_service_v1.add_AppCallbackServicer_to_server
@@ -76,7 +80,11 @@ def _receiver(pool: Pool, drive: inbox.Ledgers) -> EventReceiver:
 
 
 def _mail(
-    config: IntakeSettings, pool: Pool, sidecar: Sidecar, store: inbox.PostgresInbox
+    config: IntakeSettings,
+    pool: Pool,
+    sidecar: Sidecar,
+    store: inbox.PostgresInbox,
+    reader: ProcessMailReader,
 ) -> MailLoop:
     access = AccessToken(
         token_url=config.gmail_token_url,
@@ -90,6 +98,8 @@ def _mail(
         GmailMailbox(sidecar, access, config.gmail_topic),
         PostgresMailCursors(pool, address, config.instance),
         store,
+        reader,
+        PostgresMailTraffic(pool),
     )
     return MailLoop(reading, config.mail_poll_interval)
 

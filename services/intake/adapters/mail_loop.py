@@ -67,5 +67,9 @@ def _tell(look: Look) -> None:
         log.error("mailbox notifications end within 48 h and cannot be renewed")
     elif look.watch_failed:
         log.warning("mailbox notifications cannot be renewed")
+    if look.unreadable:
+        log.error("mails cannot be read, a person must look at them", mails=look.unreadable)
+    if look.looping:
+        log.warning("mails of a loop are not answered", mails=look.looping)
     if look.accepted or look.suppressed:
         log.info("mails taken in", accepted=look.accepted, suppressed=look.suppressed)

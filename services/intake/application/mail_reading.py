@@ -4,14 +4,14 @@ A push is only a hint to look now. A crash between the two steps reads the same 
 inbox answers with the rows that it has.
 """
 
-import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.intake.application.mail import Mail, read_mail
+from services.intake.application.mail import Mail, read_head
 from services.intake.application.mail_kinds import suppress_reason
 from services.intake.application.messages import (
     Assurance,
+    AttachedFile,
     Channel,
     EmailFacts,
     Handle,
@@ -27,11 +27,16 @@ from services.intake.application.ports import (
     Mailbox,
     MailboxAwayError,
     MailCursors,
+    MailReader,
+    MailTraffic,
+    UnreadableMailError,
 )
+from services.intake.domain.loops import Arrival, loop_of, print_of
 
 # Gmail's watch ends after seven days at most; a day of it gone means that it is time to renew.
 RENEW_BEFORE = timedelta(days=6)
 ALARM_BEFORE = timedelta(hours=48)
+_TYPE_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Look:
     busy: bool = False
     accepted: int = 0
     suppressed: int = 0
+    unreadable: int = 0
+    looping: int = 0
     resynced: bool = False
     watch_failed: bool = False
     watch_ends_soon: bool = False
@@ -49,8 +56,18 @@ class Look:
 class MailReading:
     """Reads one mailbox, one reader at a time over all replicas."""
 
-    def __init__(self, address: str, mailbox: Mailbox, cursors: MailCursors, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        address: str,
+        mailbox: Mailbox,
+        cursors: MailCursors,
+        inbox: Inbox,
+        reader: MailReader,
+        traffic: MailTraffic,
+    ) -> None:
         self._address = address
+        self._reader = reader
+        self._traffic = traffic
         self._mailbox = mailbox
         self._cursors = cursors
         self._inbox = inbox
@@ -90,7 +107,7 @@ class MailReading:
         return (watch.history_id if start is None else start), False
 
     async def _read_from(self, start: int) -> Look:
-        accepted = suppressed = 0
+        taken: list[InboundMessage] = []
         newest: int | None = None
         token: str | None = None
         while True:
@@ -106,23 +123,53 @@ class MailReading:
                 if message is None:
                     continue
                 await self._inbox.accept(message)
-                if message.suppress_reason is None:
-                    accepted += 1
-                else:
-                    suppressed += 1
+                taken.append(message)
             token = page.next_token
             if token is None:
                 await self._cursors.advance(max(newest, page.last_id))
-                return Look(accepted=accepted, suppressed=suppressed)
+                return _look(taken)
             await self._cursors.advance(page.last_id)
 
     async def _fetched(self, message_id: str) -> InboundMessage | None:
         fetched = await self._mailbox.fetch(message_id)
         if fetched is None:
             return None
-        # A large mail takes a while to read; webhooks must not wait for it.
-        mail = await asyncio.to_thread(read_mail, fetched.raw)
-        return to_message(fetched, mail, self._address)
+        try:
+            mail = await self._reader.read(fetched.raw)
+        except UnreadableMailError as error:
+            message = to_unreadable(fetched, read_head(fetched.raw, str(error)), self._address)
+        else:
+            message = to_message(fetched, mail, self._address)
+            if message.suppress_reason is SuppressReason.NO_SENDER:
+                message = to_unreadable(fetched, mail, self._address)
+        return await self._unless_looping(message)
+
+    async def _unless_looping(self, message: InboundMessage) -> InboundMessage:
+        """Lets a mail through unless it seems to be one of a conversation of machines."""
+        if message.suppress_reason is not None or message.handle is None:
+            return message
+        facts = message.email or EmailFacts(message.provider_id, "")
+        arrival = Arrival(
+            mailbox=self._address,
+            provider_id=message.provider_id,
+            sender=message.handle.value,
+            thread_id=facts.thread_id,
+            answers=bool(facts.references) or message.subject.lower().startswith("re:"),
+            print_of=print_of(message.body),
+        )
+        if loop_of(arrival, await self._traffic.note(arrival)) is None:
+            return message
+        return replace(message, suppress_reason=SuppressReason.LOOP)
+
+
+def _look(taken: list[InboundMessage]) -> Look:
+    suppressed = sum(message.suppress_reason is not None for message in taken)
+    return Look(
+        accepted=len(taken) - suppressed,
+        suppressed=suppressed,
+        unreadable=sum(message.unreadable for message in taken),
+        looping=sum(message.suppress_reason is SuppressReason.LOOP for message in taken),
+    )
 
 
 def _ends_soon(cursor: Cursor, now: datetime) -> bool:
@@ -148,6 +195,23 @@ def to_message(fetched: FetchedMail, mail: Mail, our_address: str) -> InboundMes
             thread_id=fetched.thread_id,
             internet_message_id=mail.message_id,
             references=mail.references,
+            attachments=tuple(
+                AttachedFile(one.name, one.content_type[:_TYPE_CHARACTERS], one.size)
+                for one in mail.attachments
+            ),
+            has_hidden_text=bool(mail.hidden),
         ),
-        suppress_reason=reason if handle else reason or SuppressReason.NO_SENDER,
+        suppress_reason=reason,
     )
+
+
+def to_unreadable(fetched: FetchedMail, mail: Mail, our_address: str) -> InboundMessage:
+    """Makes a message for a person of a mail that could not be read, or whose sender cannot be told.
+
+    Without a sender it is filed under our own address, to which nobody else answers.
+    """
+    message = to_message(fetched, mail, our_address)
+    if message.suppress_reason not in (None, SuppressReason.NO_SENDER):
+        return message
+    handle = message.handle or Handle(HandleType.EMAIL, our_address)
+    return replace(message, handle=handle, suppress_reason=None, unreadable=True)

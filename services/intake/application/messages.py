@@ -38,6 +38,7 @@ class SuppressReason(StrEnum):
     MAILING_LIST = "mailing_list"
     NO_REPLY = "no_reply"
     NO_SENDER = "no_sender"
+    LOOP = "loop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,27 @@ class MediaRef:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """What is attached to a mail, by name, type and size in bytes; the content stays in the raw mail."""
+
+    name: str = field(repr=False)
+    content_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class EmailFacts:
-    """What a reply in the same thread needs; the ids keep their angle brackets."""
+    """What a reply in the same thread needs, and what is attached; the ids keep their angle brackets.
+
+    `has_hidden_text` says that a part of the mail was made invisible to people and left out.
+    """
 
     provider_message_id: str
     thread_id: str
     internet_message_id: str = ""
     references: tuple[str, ...] = ()
+    attachments: tuple[AttachedFile, ...] = ()
+    has_hidden_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +105,7 @@ class InboundMessage:
     """One message as the inbox takes it; (channel, account, provider_id) is its identity.
 
     `raw` is the event as it came. `request_hash` tells a repeat from another body under one key.
-    Without a handle a message must be suppressed.
+    Without a handle a message must be suppressed. One that is `unreadable` goes to a person as it is.
     """
 
     channel: Channel
@@ -107,6 +122,7 @@ class InboundMessage:
     web_form: WebFormFacts | None = field(default=None, repr=False)
     suppress_reason: SuppressReason | None = None
     request_hash: bytes = b""
+    unreadable: bool = False
 
     def __post_init__(self) -> None:
         if self.handle is None and self.suppress_reason is None:

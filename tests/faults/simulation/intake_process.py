@@ -16,9 +16,11 @@ from services.intake.application.mail_reading import MailReading
 from services.intake.application.submissions import Receipt, Submissions
 from services.intake.application.tickets import TicketLinks
 from services.intake.application.whatsapp import read_message, read_status
+from tests.fakes.mail import InlineMailReader
 from tests.faults.simulation.memory_inbox import MemoryInbox, MemoryInboxReader
 from tests.faults.simulation.memory_ledger import MemoryLedgerRows
 from tests.faults.simulation.memory_mail import MemoryMailbox, MemoryMailCursors
+from tests.faults.simulation.memory_traffic import MemoryMailTraffic
 
 if TYPE_CHECKING:
     from tests.faults.simulation.process import Process
@@ -47,6 +49,8 @@ class IntakeProcess:
             MemoryMailbox(world.mailbox, io, world.now),
             MemoryMailCursors(world.mail_cursor, io, world.now, process.name),
             self._store,
+            InlineMailReader(),
+            MemoryMailTraffic(world.mail_arrivals, io, world.now),
         )
         self.mail = MailLoop(reading, MAIL_POLL)
         self._receipts = events.ReceiptsHandler(self._ledger)

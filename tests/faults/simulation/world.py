@@ -37,6 +37,7 @@ from tests.faults.simulation.memory_agent_tables import AgentInMemory
 from tests.faults.simulation.memory_inbox_rows import InboxInMemory
 from tests.faults.simulation.memory_intent_rows import IntentsInMemory
 from tests.faults.simulation.memory_mail import CursorRow, MailboxInMemory
+from tests.faults.simulation.memory_traffic import Arrivals
 from tests.faults.simulation.outside import Customers, seeded
 from tests.faults.simulation.plan import Plan, choose_fault
 from tests.faults.simulation.process import Process
@@ -105,6 +106,7 @@ class World:
         self.mailbox = MailboxInMemory()
         watched_until = EPOCH + timedelta(days=7)
         self.mail_cursor = CursorRow(self.mailbox.newest_id, watched_until)
+        self.mail_arrivals: Arrivals = {}
         self.customers = Customers(self)
         self.far = {
             channel: FarSide(channel, self.loop, self._treatments(channel), self._heard)

@@ -65,7 +65,8 @@ def test_by_sender(sender: str, expected: str) -> None:
 
 def test_the_surest_reason_wins() -> None:
     assert reason("X-FTE-Intent: 1", "Return-Path: <>") == SuppressReason.OWN_MESSAGE
-    assert reason("Return-Path: <>", "Auto-Submitted: auto-replied") == SuppressReason.BOUNCE
+    status = "Content-Type: multipart/report; report-type=delivery-status; boundary=x"
+    assert reason(status, "Auto-Submitted: auto-replied") == SuppressReason.BOUNCE
     assert reason("List-Id: <x>", "Auto-Submitted: auto-generated") == SuppressReason.AUTO_REPLY
 
 

@@ -1,0 +1,366 @@
+"""What a sender wrote anew, apart from what their mail program repeats and from signatures.
+
+Every step is one pass over the lines, and every pattern is bounded, so that no text takes long. A mail that only
+repeats is handed out whole, for then the repeated part is the message.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from services.intake.domain.plain_text import CUT, tidy
+from services.intake.domain.quotation_words import (
+    BANNER,
+    DEVICE,
+    FIELDS,
+    GADGET,
+    LIST_FOOT,
+    NOTICE,
+    SEPARATOR,
+    STARTS,
+    WROTE,
+)
+
+LINES = 20_000
+_LINE_CHARACTERS = 400
+_ATTRIBUTION_LINES = 5
+_HEADER_LINES = 14
+# How many fields make a header: with a sender's address or a date beside them, or without; and how many lines may
+# stand between them, of a long list of recipients.
+_SURE_FIELDS = 2
+_MANY_FIELDS = 4
+_BROKEN_FIELDS = 3
+_SIGNATURE_LINES = 25
+_DEVICE_WORDS = 12
+_NOTICE_CHARACTERS = 600
+_LONG_LINE = 60
+
+_QUOTED = re.compile(r"^[ \t]{0,3}(?:>|\|[ \t])")
+_HEADER = re.compile(
+    r"^[\s>*_]{0,8}([^\W\d_][^:\uff1a\n]{0,40}?)[*_]{0,2}\s{0,3}[:\uff1a][*_]{0,2}(?:\s|$|(?=\S))(.{0,300})"
+)
+_RULE = re.compile(r"^\s*(?:[-_=*~\u2014\u2500]\s?){5,}\s*$")
+_SIGNATURE = re.compile(r"^\s{0,3}(?:--|\u2014|\u2013\u2013|__)\s*$")
+_TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.h時时시]\s?\d{2}(?!\d{3})")
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_DAY = re.compile(
+    r"(?<!\d)\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?!\d)|(?<!\d)\d{1,2}(?:st|nd|rd|th|\.|日|일)?(?!\d)"
+)
+_ADDRESS = re.compile(r"[^\s@<>()\[\]\"']{1,64}@[^\s@<>()\[\]\"']{1,255}")
+_COLON = re.compile(r"[:\uff1a]\s*\*?$")
+# "On Monday I wrote to bob@example.com the following:" is a sentence of the sender.
+_FIRST_PERSON = re.compile(
+    r"\b(?:I|we|ich|wir|je|j'|nous|yo|nosotros|io|noi|eu|nós|ik|wij|jag|jeg)\s+(?:\w+\s)?(?:wrote|sent|received|asked|schrieb|habe|ai|avons|escribí|ho|escrevi|schreef|skrev)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The parts of a text. `own` is never empty unless the text is."""
+
+    own: str = field(repr=False)
+    quoted: str = field(repr=False)
+    signature: str = field(repr=False)
+
+
+def without_quotation(text: str) -> str:
+    """Returns what the sender wrote anew; the whole text if nothing else is left."""
+    return cut(text).own
+
+
+def cut(text: str) -> Cut:
+    """Takes a text apart. Lines that begin with `>` are quoted, a line of `CUT` begins quotation to the end."""
+    lines = text.split("\n")
+    lines, beyond = lines[:LINES], lines[LINES:]
+    lines, banner = _without_banner(lines)
+    marks = _marks(lines)
+    own, quoted = _divided(lines, marks)
+    own, signature = _without_signature(own)
+    if not "".join(own).strip():
+        return _repeated_only(lines, marks, banner + beyond)
+    return Cut(
+        tidy("\n".join(own)),
+        tidy("\n".join([*banner, *quoted, *beyond]).replace(CUT, "")),
+        tidy("\n".join(signature)),
+    )
+
+
+def _repeated_only(lines: list[str], marks: list[int], beside: list[str]) -> Cut:
+    """Takes a text apart in which the sender wrote nothing anew: a forwarded mail, whose own quotation goes."""
+    first = next((n for n, line in enumerate(lines) if line.strip(" \t" + CUT)), len(lines))
+    end = first
+    while (
+        end < len(lines)
+        and end - first < _HEADER_LINES
+        and (
+            _field(lines[end])
+            or SEPARATOR.match(lines[end])
+            or (end > first and not lines[end].strip())
+        )
+    ):
+        end += 1
+    if end > first and not _QUOTED.match(lines[first]):
+        own, quoted = _divided(lines[end:], _marks(lines[end:]))
+        if _says_something(own):
+            return Cut(
+                tidy("\n".join([*lines[first:end], *own])),
+                tidy("\n".join([*quoted, *beside]).replace(CUT, "")),
+                "",
+            )
+    # A signature or a quotation alone is still what was sent.
+    whole = tidy("\n".join(lines).replace(CUT, ""))
+    return Cut(
+        whole,
+        "\n".join(line for line, mark in zip(lines, marks, strict=True) if mark == _QUOTE).replace(
+            CUT, ""
+        ),
+        "",
+    )
+
+
+# What a line is: the sender's, quoted, or the announcement of a quotation.
+_OWN, _QUOTE, _INTRO = range(3)
+
+
+def _marks(lines: list[str]) -> list[int]:
+    """Says of each line what it is; from where everything is quotation, all are."""
+    marks = [_QUOTE if _QUOTED.match(line) else _OWN for line in lines]
+    for at in range(1, len(lines) - 1):
+        if marks[at] == _OWN and _is_broken_quote(lines, marks, at):
+            marks[at] = _QUOTE
+    at = 0
+    while at < len(lines):
+        if marks[at] == _QUOTE:
+            at += 1
+            continue
+        if _begins_repeated_mail(lines, at):
+            start = _rule_above(lines, at)
+            marks[start:] = [_QUOTE] * (len(lines) - start)
+            break
+        length = _attribution_length(lines, marks, at)
+        if length:
+            marks[at : at + length] = [_INTRO] * length
+            following = next(
+                (n for n in range(at + length, len(lines)) if lines[n].strip()), len(lines)
+            )
+            if following < len(lines) and marks[following] != _QUOTE:
+                # The quotation has no marks of its own: it is everything that follows.
+                marks[at:] = [_QUOTE] * (len(lines) - at)
+                break
+            at = following
+            continue
+        at += 1
+    return marks
+
+
+def _is_broken_quote(lines: list[str], marks: list[int], at: int) -> bool:
+    """Whether a line is the end of the long quoted line above it, which lost its mark when it was broken."""
+    return (
+        marks[at - 1] == marks[at + 1] == _QUOTE
+        and len(lines[at - 1]) >= _LONG_LINE
+        and 0 < len(lines[at]) < _LONG_LINE // 2
+        and not lines[at][:1].isupper()
+    )
+
+
+def _rule_above(lines: list[str], at: int) -> int:
+    """Returns where the rule stands that a mail program drew above a repeated mail; `at` if there is none."""
+    above = at - 1
+    while above > at - 4 and above >= 0 and not lines[above].strip():
+        above -= 1
+    return above if above >= 0 and _RULE.match(lines[above]) else at
+
+
+def _begins_repeated_mail(lines: list[str], at: int) -> bool:
+    line = lines[at]
+    if not line.strip() or len(line) > _LINE_CHARACTERS:
+        return False
+    if CUT in line:
+        return True
+    if SEPARATOR.match(line):
+        # Alone on its line a phrase such as "Forwarded message:" needs a mail below it.
+        return any(lines[n].strip() for n in range(at + 1, min(at + 6, len(lines))))
+    return _is_header_block(lines, at)
+
+
+def _is_header_block(lines: list[str], at: int) -> bool:
+    """Whether the fields of a mail's header stand here: a sender and two more, or one more beside an address."""
+    first = _field(lines[at])
+    if first is None or first[0] == "other":
+        return False
+    kinds: dict[str, str] = {}
+    strangers = 0
+    for line in lines[at : at + _HEADER_LINES]:
+        if not line.strip():
+            if len(kinds) >= _SURE_FIELDS:
+                break
+            continue
+        found = _field(line)
+        if found is None:
+            strangers += 1
+            if strangers > _BROKEN_FIELDS or not kinds:
+                break
+            continue
+        kinds.setdefault(*found)
+    kinds.pop("other", None)
+    if "from" not in kinds:
+        return False
+    evident = (
+        _ADDRESS.search(kinds["from"]) is not None
+        or _TIME.search(kinds.get("date", "")) is not None
+        or _YEAR.search(kinds.get("date", "")) is not None
+    )
+    return len(kinds) >= _MANY_FIELDS or (len(kinds) >= _SURE_FIELDS and evident)
+
+
+def _field(line: str) -> tuple[str, str] | None:
+    found = _HEADER.match(line[:_LINE_CHARACTERS])
+    if found is None:
+        return None
+    name = "".join(found[1].lower().split()) if not found[1].isascii() else found[1].lower().strip()
+    kind = FIELDS.get(name)
+    return None if kind is None else (kind, found[2])
+
+
+def _attribution_length(lines: list[str], marks: list[int], at: int) -> int:
+    """Returns over how many lines "On …, Ada wrote:" goes from here on; 0 if it does not stand here."""
+    joined = ""
+    for length in range(1, _ATTRIBUTION_LINES + 1):
+        last = at + length - 1
+        if last >= len(lines) or marks[last] == _QUOTE or not lines[last].strip():
+            return 0
+        joined = f"{joined} {lines[last].strip()}" if joined else lines[last].strip()
+        if len(joined) > _LINE_CHARACTERS:
+            return 0
+        if _COLON.search(lines[last]):
+            break
+    else:
+        return 0
+    quoted = _is_quote_below(lines, marks, last + 1)
+    if not _is_attribution(joined, quoted):
+        return 0
+    # The sender's own last line may stand directly above.
+    for start in range(at + 1, last + 1):
+        later = " ".join(line.strip() for line in lines[start : last + 1])
+        if _is_attribution(later, quoted) and not _begins_attribution(lines[at]):
+            return 0
+    return last - at + 1
+
+
+def _begins_attribution(line: str) -> bool:
+    if STARTS.match(line):
+        return line.rstrip().endswith(",") or _DAY.search(line) is not None
+    return _ADDRESS.search(line) is not None or line.strip()[:1].isdigit()
+
+
+def _is_quote_below(lines: list[str], marks: list[int], at: int) -> bool:
+    return next((marks[n] for n in range(at, len(lines)) if lines[n].strip()), _OWN) == _QUOTE
+
+
+def _is_attribution(text: str, quoted: bool) -> bool:  # noqa: FBT001 - what stands below it
+    verbs = list(WROTE.finditer(text))
+    address = _ADDRESS.search(text) is not None
+    dated = bool(_TIME.search(text) or _YEAR.search(text))
+    if quoted:
+        return bool(verbs) or (address and bool(_DAY.search(text))) or (dated and address)
+    if not dated or not (verbs or address) or _FIRST_PERSON.search(text):
+        return False
+    if not address and not _DAY.search(text):
+        return False
+    if verbs:
+        # Behind the verb stands a name and an address at most.
+        behind = _ADDRESS.sub("", text[verbs[-1].end() :])
+        return len(behind.split()) <= 8  # noqa: PLR2004
+    # Without a verb the address ends the line, as in many Asian and Slavic ones.
+    return re.search(r"[>)\]]\s?\S{0,12}\s?[:\uff1a]\s*\*?$", text) is not None
+
+
+def _divided(lines: list[str], marks: list[int]) -> tuple[list[str], list[str]]:
+    """Parts the sender's lines from the quoted ones; answers between quoted lines keep what they answer."""
+    runs = _runs(lines, marks)
+    own_runs = [n for n, (mark, text) in enumerate(runs) if mark == _OWN and _says_something(text)]
+    quote_runs = [n for n, (mark, _) in enumerate(runs) if mark == _QUOTE]
+    answered = [n for n in quote_runs if own_runs and n < own_runs[-1]]
+    interleaved = len(answered) > 1
+    own: list[str] = []
+    quoted: list[str] = []
+    for n, (mark, text) in enumerate(runs):
+        if mark == _OWN and (not own_runs or n <= own_runs[-1]):
+            own += text
+        elif mark == _QUOTE and interleaved and n in answered:
+            own += text
+            quoted += text
+        else:
+            quoted += text
+            if own and own[-1].strip():
+                own.append("")
+    return own, quoted
+
+
+def _runs(lines: list[str], marks: list[int]) -> list[tuple[int, list[str]]]:
+    """Groups neighbouring lines of one kind; empty lines between quoted ones belong to the quotation."""
+    runs: list[tuple[int, list[str]]] = []
+    for line, mark in zip(lines, marks, strict=True):
+        if runs and (runs[-1][0] == mark or not line.strip()):
+            runs[-1][1].append(line)
+        elif mark == _QUOTE and len(runs) > 1 and _is_empty(runs[-1]) and runs[-2][0] == _QUOTE:
+            runs[-2][1].extend([*runs.pop()[1], line])
+        else:
+            runs.append((mark, [line]))
+    return runs
+
+
+def _is_empty(run: tuple[int, list[str]]) -> bool:
+    return not "".join(run[1]).strip()
+
+
+def _says_something(text: list[str]) -> bool:
+    """Whether lines hold more than a signature or the foot of a mailing list."""
+    return bool("".join(_without_signature(text)[0]).strip())
+
+
+def _without_banner(lines: list[str]) -> tuple[list[str], list[str]]:
+    """Takes away a warning that a gateway wrote above the mail."""
+    start = next((n for n, line in enumerate(lines) if line.strip()), 0)
+    end = next((n for n in range(start, len(lines)) if not lines[n].strip()), len(lines))
+    paragraph = " ".join(lines[start:end])
+    rest = any(line.strip() for line in lines[end:])
+    if rest and end - start <= 6 and len(paragraph) < 800 and BANNER.match(paragraph):  # noqa: PLR2004
+        return lines[end:], lines[start:end]
+    return lines, []
+
+
+def _without_signature(lines: list[str]) -> tuple[list[str], list[str]]:
+    """Parts off what a mail program or a gateway adds below: device lines, signatures, notices, lists' feet."""
+    end = len(lines)
+    for n in range(len(lines)):
+        if _begins_foot(lines, n):
+            end = n
+            break
+    kept, foot = lines[:end], lines[end:]
+    for n in range(len(kept) - 1, max(-1, len(kept) - 400), -1):
+        if _is_device(kept[n]) and (n + 1 == len(kept) or not kept[n + 1].strip()):
+            foot = [kept[n], *foot]
+            del kept[n]
+    return kept, foot
+
+
+def _begins_foot(lines: list[str], at: int) -> bool:
+    line = lines[at]
+    if not line.strip():
+        return False
+    if _SIGNATURE.match(line):
+        return sum(1 for later in lines[at + 1 :] if later.strip()) <= _SIGNATURE_LINES
+    if _RULE.match(line):
+        near = " ".join(lines[at + 1 : at + 7])[:_NOTICE_CHARACTERS]
+        return bool(LIST_FOOT.search(near) or NOTICE.match(near.strip()))
+    if at > 0 and not lines[at - 1].strip():
+        paragraph = " ".join(lines[at : at + 8])[:_NOTICE_CHARACTERS]
+        return NOTICE.match(paragraph) is not None
+    return False
+
+
+def _is_device(line: str) -> bool:
+    stripped = line.strip(" \t*_")
+    if len(stripped) > 120 or len(stripped.split()) > _DEVICE_WORDS or not DEVICE.match(stripped):  # noqa: PLR2004
+        return False
+    return GADGET.search(stripped) is not None and not re.search(r",\s+\w+ \w+", stripped)
