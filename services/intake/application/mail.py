@@ -11,6 +11,7 @@ from email.message import Message
 from email.utils import getaddresses
 
 from services.intake.domain.bodies import (
+    TEXT_BYTES,
     Attachment,
     attachment,
     decoded,
@@ -20,7 +21,7 @@ from services.intake.domain.bodies import (
     text_of,
     without_uuencoded,
 )
-from services.intake.domain.html_text import HTML_CHARACTERS, read_html
+from services.intake.domain.html_text import read_html
 from services.intake.domain.mime import (
     UNREADABLE,
     Leaf,
@@ -41,10 +42,11 @@ NAME_CHARACTERS = 200
 REFERENCES = 50
 ATTACHMENTS = 50
 HIDDEN_CHARACTERS = 2_000
-_TEXT_CHARACTERS = 300_000
+_TEXT_CHARACTERS = 150_000
 _ID_CHARACTERS = 1000
 _ADDRESS_CHARACTERS = 320
 _HEAD_BYTES = 64 * 1024
+_COMMENT_DEPTH = 10
 _TNEF_BYTES = 32 * 1024 * 1024
 # The only author of Authentication-Results that we believe, and only at the very top.
 _OUR_RECEIVER = "mx.google.com"
@@ -67,7 +69,8 @@ class Mail:
 
     `text` is what the sender wrote anew, `quoted` what their program repeated, `hidden` what a person does not see.
     `dmarc` is the receiver's verdict, `pass`, another of its words, or empty. `types` are the media types of all
-    parts, `enclosed` the headers of an enclosed mail, and `limits` names the limits that were reached.
+    parts, `enclosed` the headers of an enclosed mail, `method` what a calendar part asks for in lower case, and
+    `limits` names the limits that were reached.
     """
 
     sender: str = field(repr=False)
@@ -85,7 +88,7 @@ class Mail:
     headers: dict[str, tuple[str, ...]] = field(repr=False)
     enclosed: dict[str, tuple[str, ...]] = field(repr=False)
     types: tuple[str, ...]
-    parameters: dict[str, str]
+    method: str
     limits: tuple[str, ...]
 
     def header(self, name: str) -> str:
@@ -136,9 +139,7 @@ def read_mail(raw: bytes) -> Mail:
         headers=headers,
         enclosed=_headers(embedded_head(enclosed)) if enclosed else {},
         types=tuple(found.types),
-        parameters={
-            name: parameter(found.head, name).lower()[:100] for name in ("report-type", "method")
-        },
+        method=next((method for leaf in found.leaves if (method := _method(leaf.head))), ""),
         limits=tuple(sorted(found.limits)),
     )
 
@@ -191,6 +192,12 @@ def _ids(value: str) -> tuple[str, ...]:
     return tuple(found for found in _ID.findall(safe) if len(found) <= _ID_CHARACTERS)
 
 
+def _method(head: Message) -> str:
+    if content_type(head) != "text/calendar":
+        return ""
+    return parameter(head, "method").lower()[:40]
+
+
 def _encloses(leaf: Leaf) -> bool:
     return content_type(leaf.head) in (
         "message/rfc822",
@@ -211,14 +218,21 @@ def _body(found: Structure) -> _Body:
     versions: dict[int, list[Version]] = {}
     attachments: list[Attachment] = []
     winmail: list[Leaf] = []
+    room = TEXT_BYTES
     for number, leaf in enumerate(found.leaves):
         kind = content_type(leaf.head)
         if kind in _TNEF or file_name(leaf.head).lower() == "winmail.dat":
             winmail.append(leaf)
         elif kind in _TEXTS and not _is_attachment(leaf.head, first=not versions):
+            if leaf.end - leaf.start > room:
+                found.limits.add("text")
+            text = text_of(leaf, max(0, room))
+            room -= leaf.end - leaf.start
             # Outside of a choice every part is a text of its own.
             key = leaf.choice or -number - 1
-            versions.setdefault(key, []).append(_version(leaf, kind, attachments, found.limits))
+            versions.setdefault(key, []).append(
+                _version(leaf.head, kind, text, attachments, found.limits)
+            )
         elif kind not in _REPORTS and not kind.startswith("multipart/"):
             attachments.append(attachment(leaf))
     seen = [seen_version(options) for options in versions.values()]
@@ -231,15 +245,19 @@ def _body(found: Structure) -> _Body:
     )
 
 
-def _version(leaf: Leaf, kind: str, attachments: list[Attachment], limits: set[str]) -> Version:
-    text = text_of(leaf)
+def _version(
+    head: Message, kind: str, text: str, attachments: list[Attachment], limits: set[str]
+) -> Version:
     if kind != "text/plain":
-        if len(text) > HTML_CHARACTERS:
-            limits.add("html")
         shown = read_html(text)
+        if shown.is_cut:
+            limits.add("html")
         return Version(shown.text, shown.hidden, is_html=True)
-    if parameter(leaf.head, "format").lower() == "flowed":
-        text = unflowed(text, delete_space=parameter(leaf.head, "delsp").lower() == "yes")
+    if len(text) > _TEXT_CHARACTERS:
+        limits.add("text")
+        text = text[:_TEXT_CHARACTERS]
+    if parameter(head, "format").lower() == "flowed":
+        text = unflowed(text, delete_space=parameter(head, "delsp").lower() == "yes")
     text, files = without_uuencoded(text.replace(CUT, ""))
     attachments += files
     return Version(tidy(text), hidden_in(text), is_html=False)
@@ -256,7 +274,8 @@ def _unpacked(leaf: Leaf, attachments: list[Attachment], *, has_text: bool) -> l
     if has_text or not (mail.plain or mail.html):
         return []
     if mail.plain:
-        return [Version(tidy(mail.plain.replace(CUT, "")), "", is_html=False)]
+        plain = mail.plain[:_TEXT_CHARACTERS]
+        return [Version(tidy(plain.replace(CUT, "")), "", is_html=False)]
     shown = read_html(mail.html)
     return [Version(shown.text, shown.hidden, is_html=True)]
 
@@ -273,10 +292,10 @@ def _dmarc(headers: dict[str, tuple[str, ...]], sender: str) -> str:
         return ""
     # Quoted texts and comments hold what the sender chose.
     verdict = _QUOTED_TEXT.sub("", results[0])
-    while (stripped := _COMMENT.sub("", verdict)) != verdict:
-        verdict = stripped
+    for _ in range(_COMMENT_DEPTH):
+        verdict = _COMMENT.sub("", verdict)
     author, *methods = (part.strip().lower() for part in verdict.split(";"))
-    if author.split(" ")[0] != _OUR_RECEIVER:
+    if author.split(" ")[0] != _OUR_RECEIVER or "(" in verdict:
         return ""
     verdicts = list(_verdicts(methods, sender.rpartition("@")[2]))
     return verdicts[0] if len(verdicts) == 1 else ""

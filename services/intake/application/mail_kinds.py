@@ -23,7 +23,7 @@ def kind(mail: Mail, labels: AbstractSet[str], our_address: str) -> Kind:
         text=mail.text,
         headers=mail.headers,
         types=mail.types,
-        parameters=mail.parameters,
+        method=mail.method,
         enclosed=mail.enclosed,
     )
     return kind_of(letter, frozenset((our_address.lower(),)), labels)

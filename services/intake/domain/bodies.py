@@ -57,10 +57,10 @@ def decoded(leaf: Leaf, most: int = TEXT_BYTES) -> bytes:
     return data
 
 
-def text_of(leaf: Leaf) -> str:
-    """Returns the text of a text part."""
+def text_of(leaf: Leaf, most: int = TEXT_BYTES) -> str:
+    """Returns the text of a text part, of at most so many encoded bytes."""
     declared = parameter(leaf.head, "charset")
-    data = decoded(leaf)
+    data = decoded(leaf, most)
     if content_type(leaf.head) == "text/html":
         return charsets.decode_html(data, declared)
     return charsets.decode(data, declared)

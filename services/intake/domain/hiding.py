@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from html import unescape
 
 _STYLE_CHARACTERS = 20_000
+_SHEET_CHARACTERS = 100_000
 _RULES = 400
 # A contrast of 1 is none; what lies below this cannot be read (WCAG asks for 4.5).
 _LEAST_CONTRAST = 1.1
@@ -13,7 +14,6 @@ _SMALLEST_PX = 2.0
 _OFF_SCREEN_PX = 400.0
 
 _DECLARATION = re.compile(r"([a-z-]{2,30})\s*:\s*([^;]{1,200})", re.IGNORECASE)
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _RULE = re.compile(r"([^{}]{1,300})\{([^{}]{0,2000})\}")
 _SIMPLE = re.compile(r"([a-z][a-z0-9]*)?(?:([.#])([\w-]{1,80}))?", re.IGNORECASE)
 _LENGTH = re.compile(
@@ -90,11 +90,9 @@ class Styles:
 
     def add(self, sheet: str) -> None:
         """Takes a sheet in; rules for other media than the screen that the mail is read on are left out."""
-        plain = (
-            _COMMENT.sub(" ", sheet[: _STYLE_CHARACTERS * 10])
-            .replace("<!--", "")
-            .replace("-->", "")
-        )
+        first, *rest = sheet[:_SHEET_CHARACTERS].split("/*")
+        plain = first + "".join(piece.partition("*/")[2] for piece in rest)
+        plain = plain.replace("<!--", "").replace("-->", "").removeprefix("!--")
         for selectors, body in _top_rules(plain):
             declared = declarations(body)
             for selector in selectors.split(","):
@@ -149,7 +147,7 @@ def _top_rules(sheet: str) -> Iterator[tuple[str, str]]:
     """Gives the rules outside of at-rules' blocks."""
     outside: list[str] = []
     depth = skipping = 0
-    for piece in re.split(r"([{}])", sheet[: _STYLE_CHARACTERS * 10]):
+    for piece in re.split(r"([{}])", sheet):
         if piece == "{":
             depth += 1
         elif piece == "}":

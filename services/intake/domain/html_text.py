@@ -7,7 +7,8 @@ from html import unescape
 from services.intake.domain.hiding import Look, Styles, declarations, look
 from services.intake.domain.plain_text import CUT, tidy
 
-HTML_CHARACTERS = 1_000_000
+HTML_CHARACTERS = 500_000
+TAGS = 25_000
 HIDDEN_CHARACTERS = 2_000
 _DEEPEST = 500
 _EMOJI_ALT = 4
@@ -24,7 +25,7 @@ _BLOCKS = frozenset(
 _PARAGRAPHS = frozenset(("p", "blockquote", "table", "ul", "ol", "pre", "h1", "h2", "h3", "h4"))
 # A tag from behind its "<" on: quoted values may hold a ">".
 _TAG = re.compile(
-    r"(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9:-]{0,30})(?P<rest>(?:[^>\"']|\"[^\"]*\"|'[^']*')*)>"
+    r"(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9:-]{0,30})(?P<rest>(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>"
 )
 _ATTRIBUTE = re.compile(
     r"([A-Za-z][\w:-]{0,30})(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"']+)))?"
@@ -67,10 +68,11 @@ _INDENTED = re.compile(r"border(?:-left)?\s*:\s*(?:none|0)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a person sees of an HTML mail, and what they do not see."""
+    """What a person sees of an HTML mail, and what they do not see; `is_cut` where it is longer than is read."""
 
     text: str = field(repr=False)
     hidden: str = field(repr=False)
+    is_cut: bool
 
 
 @dataclass(slots=True)
@@ -84,7 +86,7 @@ class _Element:
 
 def read_html(html: str) -> Seen:
     """Returns the visible text, in which quoted lines begin with `> `, and the hidden one."""
-    return _Reader().read(html[:HTML_CHARACTERS].replace(CUT, ""))
+    return _Reader().read(html.replace(CUT, ""))
 
 
 class _Reader:
@@ -104,7 +106,10 @@ class _Reader:
         self._hidden_size = 0
 
     def read(self, html: str) -> Seen:
-        first, *pieces = html.split("<")
+        first, *pieces = html[:HTML_CHARACTERS].split("<", TAGS)
+        is_cut = len(html) > HTML_CHARACTERS or (len(pieces) == TAGS and "<" in pieces[-1])
+        if is_cut and pieces:
+            pieces.pop()
         self._data(first)
         in_comment = False
         for piece in pieces:
@@ -119,7 +124,7 @@ class _Reader:
                 self._piece(piece)
         self._break()
         text = tidy("\n".join("> " * quotes + line for quotes, line in self._lines))
-        return Seen(text, tidy(" ".join(self._hidden))[:HIDDEN_CHARACTERS])
+        return Seen(text, tidy(" ".join(self._hidden))[:HIDDEN_CHARACTERS], is_cut)
 
     def _piece(self, piece: str) -> None:
         if piece.startswith(("!", "?")):

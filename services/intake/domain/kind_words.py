@@ -26,7 +26,7 @@ NO_REPLY = frozenset(
     "notreply nonreply neverreply unattended nepasrepondre pasdereponse noresponder norespondas noresponda naoresponda "
     "naoresponder nonrispondere keineantwort nichtantworten bittenichtantworten nietantwoorden geenantwoord svarainte "
     "ikkesvar svarikke neodpovidat nieodpowiadac neotvechat yanitlamayin cevapsiz autoreply autoresponder "
-    "autoresponse autoconfirm automailer autonotify automatednotice bounce bounces".split()
+    "autoresponse autoconfirm automailer autonotify automatednotice".split()
 )
 
 # How the subject of an automatic answer begins.

@@ -26,9 +26,12 @@ UNREAD = "from an address that nobody reads"
 _OWN_LABELS = frozenset(("SENT", "DRAFT"))
 _PUNCTUATION = re.compile(r"[-_.]+")
 _ANGLED = re.compile(r"<([^<>]{0,400})>")
+# The return address of one recipient: bounces+1234=example.com@…
+_RETURNED = re.compile(r"bounces?(?:[+=][^@]{0,200})?@", re.IGNORECASE)
 _LOCAL_CHARACTERS = 64
 # Of how many signs of a delivery report a text must show for one, from a sender that hides what it is.
 _SIGNS = 3
+_SIGNS_NAMED = 2
 
 
 class MailClass(StrEnum):
@@ -51,7 +54,7 @@ class Letter:
     text: str = field(repr=False)
     headers: Mapping[str, tuple[str, ...]] = field(repr=False)
     types: tuple[str, ...]
-    parameters: Mapping[str, str]
+    method: str
     enclosed: Mapping[str, tuple[str, ...]] = field(repr=False)
 
     def header(self, name: str) -> str:
@@ -108,7 +111,7 @@ def _read_as_report(letter: Letter) -> Kind | None:
         if _says_automatic(letter) and not named and signs < _SIGNS:
             return None
         return Kind(MailClass.BOUNCE, "has an empty return path")
-    if not _written_by_hand(letter) and (signs > _SIGNS or (named and signs)):
+    if not _written_by_hand(letter) and (signs > _SIGNS or (named and signs >= _SIGNS_NAMED)):
         return Kind(MailClass.BOUNCE, "reads as a delivery report")
     return None
 
@@ -122,7 +125,8 @@ _REPORT_TYPES = {
 
 
 def _is_reporter(letter: Letter) -> bool:
-    if _plain_local(letter.sender or _address_like(letter.shown)) in REPORTERS:
+    address = letter.sender or _address_like(letter.shown)
+    if _plain_local(address) in REPORTERS or _RETURNED.match(address):
         return True
     # A name alone proves nothing of a person at an address of their own.
     return (
@@ -145,6 +149,10 @@ def _plain_local(address: str) -> str:
 def _signs(letter: Letter) -> int:
     text = letter.text[:20_000]
     return sum(sign.search(text) is not None for sign in REPORT_SIGNS)
+
+
+# Headers of programs in which people write: Thunderbird, Apple's and many more, Gmail, Exchange.
+_PROGRAMS = ("user-agent", "x-mailer", "x-gm-message-state", "thread-index", "x-ms-has-attach")
 
 
 def _written_by_hand(letter: Letter) -> bool:
@@ -238,26 +246,38 @@ def _by_suppress(letter: Letter) -> str:
     # Only these two ask for no answer; DR, NDR, RN and NRN are about receipts.
     wanted = re.split(r"[\s,;]+", letter.header("x-auto-response-suppress").strip().lower())
     asked = {"all", "oof", "autoreply"}.intersection(wanted)
+    if _has_list_headers(letter):
+        return ""
     return "X-Auto-Response-Suppress asks for no answer" if asked else ""
 
 
 def _by_precedence(letter: Letter) -> str:
     value = letter.header("precedence").strip().lower().replace("-", "_")
+    if value == "bulk" and _has_list_headers(letter):
+        return ""
     return f"Precedence: {value}" if value in ("bulk", "junk", "auto_reply") else ""
 
 
+def _has_list_headers(letter: Letter) -> bool:
+    """Whether a list sent it, which says more than that no answer is wanted."""
+    return bool(letter.header("list-id") or letter.header("list-unsubscribe"))
+
+
 def _by_calendar(letter: Letter) -> str:
-    if letter.parameters.get("method") in ("reply", "counter", "refresh"):
+    if letter.method in ("reply", "counter", "refresh"):
         return "is a calendar's answer"
     return ""
 
 
 def _by_subject(letter: Letter) -> str:
     """A subject alone proves nothing: the mail must answer another one, or its text must say the same."""
-    if AUTOMATIC_SUBJECT.match(f"{letter.subject} ") is None:
+    found = AUTOMATIC_SUBJECT.match(letter.subject)
+    if found is None:
         return ""
     answers = bool(letter.header("in-reply-to") or letter.header("references"))
-    if answers or AWAY.search(letter.text[:4_000]):
+    behind = letter.subject[found.end() :].lstrip()
+    titled = not behind or behind.startswith((":", "\uff1a"))
+    if titled and (answers or AWAY.search(letter.text[:4_000])):
         return "its subject is an automatic answer's"
     return ""
 

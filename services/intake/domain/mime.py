@@ -33,6 +33,9 @@ UNREADABLE = (
     RecursionError,
 )
 _FIELD = re.compile(rb"[!-9;-~]{1,200}[ \t]*:")
+# Where a field ends that goes over several lines, and where the header ends.
+_UNFOLDED = re.compile(rb"\n(?![ \t])")
+_HEAD_END = re.compile(rb"\n\r?\n")
 _PARSER = BytesHeaderParser(policy=policy.compat32)
 
 
@@ -150,17 +153,19 @@ def _read_head(raw: bytes, start: int, end: int, limits: set[str]) -> tuple[Mess
             break
         if line[:1] in b" \t" and kept:
             room -= len(line)
-            if room > 0 and fields <= FIELDS:
+            if room > 0:
                 kept.append(line)
             else:
                 limits.add("header")
+                stop = _next(_UNFOLDED, raw, at, end)
         elif _FIELD.match(line):
             fields += 1
             room = FIELD_BYTES - len(line)
             if fields > FIELDS:
                 limits.add("header")
-            else:
-                kept.append(line if line.endswith(b"\n") else line + b"\n")
+                at = _next(_HEAD_END, raw, at, end)
+                break
+            kept.append(line if line.endswith(b"\n") else line + b"\n")
             if stop - at > FIELD_BYTES:
                 limits.add("header")
         elif at == start and line.startswith((b"From ", b">From ")):
@@ -173,6 +178,11 @@ def _read_head(raw: bytes, start: int, end: int, limits: set[str]) -> tuple[Mess
         return _PARSER.parsebytes(b"".join(kept)), at
     except UNREADABLE:
         return Message(), at
+
+
+def _next(pattern: re.Pattern[bytes], raw: bytes, start: int, end: int) -> int:
+    found = pattern.search(raw, start, end)
+    return found.end() if found else end
 
 
 def _spans(

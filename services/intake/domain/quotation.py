@@ -4,6 +4,7 @@ Every step is one pass over the lines, and every pattern is bounded, so that no 
 repeats is handed out whole, for then the repeated part is the message.
 """
 
+import itertools
 import re
 from dataclasses import dataclass, field
 
@@ -20,7 +21,7 @@ from services.intake.domain.quotation_words import (
     WROTE,
 )
 
-LINES = 20_000
+LINES = 5_000
 _LINE_CHARACTERS = 400
 _ATTRIBUTION_LINES = 5
 _HEADER_LINES = 14
@@ -33,12 +34,15 @@ _SIGNATURE_LINES = 25
 _DEVICE_WORDS = 12
 _NOTICE_CHARACTERS = 600
 _LONG_LINE = 60
+_CITED_CHARACTERS = 1_000
 
 _QUOTED = re.compile(r"^[ \t]{0,3}(?:>|\|[ \t])")
 _HEADER = re.compile(
     r"^[\s>*_]{0,8}([^\W\d_][^:\uff1a\n]{0,40}?)[*_]{0,2}\s{0,3}[:\uff1a][*_]{0,2}(?:\s|$|(?=\S))(.{0,300})"
 )
 _RULE = re.compile(r"^\s*(?:[-_=*~\u2014\u2500]\s?){5,}\s*$")
+# A rule with words in it, whatever the language: only meaningful above the fields of a header.
+_TITLED_RULE = re.compile(r"^\s*[-_=*]{2,40}\s?[^-_=*\n]{2,60}\s?[-_=*]{2,40}\s*$")
 _SIGNATURE = re.compile(r"^\s{0,3}(?:--|\u2014|\u2013\u2013|__)\s*$")
 _TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.h時时시]\s?\d{2}(?!\d{3})")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
@@ -167,7 +171,9 @@ def _rule_above(lines: list[str], at: int) -> int:
     above = at - 1
     while above > at - 4 and above >= 0 and not lines[above].strip():
         above -= 1
-    return above if above >= 0 and _RULE.match(lines[above]) else at
+    if above >= 0 and (_RULE.match(lines[above]) or _TITLED_RULE.match(lines[above])):
+        return above
+    return at
 
 
 def _begins_repeated_mail(lines: list[str], at: int) -> bool:
@@ -280,7 +286,14 @@ def _divided(lines: list[str], marks: list[int]) -> tuple[list[str], list[str]]:
     own_runs = [n for n, (mark, text) in enumerate(runs) if mark == _OWN and _says_something(text)]
     quote_runs = [n for n, (mark, _) in enumerate(runs) if mark == _QUOTE]
     answered = [n for n in quote_runs if own_runs and n < own_runs[-1]]
-    interleaved = len(answered) > 1
+    # A single one without an announcement, in the midst of the sender's words, is something that they cite.
+    cited = (
+        len(answered) == 1
+        and own_runs[0] < answered[0]
+        and _INTRO not in marks
+        and len("\n".join(runs[answered[0]][1])) <= _CITED_CHARACTERS
+    )
+    interleaved = len(answered) > 1 or cited
     own: list[str] = []
     quoted: list[str] = []
     for n, (mark, text) in enumerate(runs):
@@ -349,7 +362,8 @@ def _begins_foot(lines: list[str], at: int) -> bool:
     if not line.strip():
         return False
     if _SIGNATURE.match(line):
-        return sum(1 for later in lines[at + 1 :] if later.strip()) <= _SIGNATURE_LINES
+        below = (later for later in itertools.islice(lines, at + 1, None) if later.strip())
+        return next(itertools.islice(below, _SIGNATURE_LINES, None), None) is None
     if _RULE.match(line):
         near = " ".join(lines[at + 1 : at + 7])[:_NOTICE_CHARACTERS]
         return bool(LIST_FOOT.search(near) or NOTICE.match(near.strip()))

@@ -57,6 +57,7 @@ _ANNOUNCED = (
 SEPARATOR = re.compile(
     rf"^[\s>]*(?:[-_=*~#]{{2,}}\s*)(?:{_ANNOUNCED})\b[^\n]{{0,60}}$"
     rf"|^\s*(?:{_ANNOUNCED})\s*[:：]?\s*[-_=*]*\s*$"
+    r"|^\s*-{2,10}\s*.{0,20}\d{4}.{0,200}@.{0,200}(?:wrote|schrieb|écrit|escribió|escreveu|scritto)\s*-{2,10}\s*$"
     r"|^\s*original message processed by\b.{0,60}$"
     r"|^.{0,40}(?:reply above this line|antworten? (?:sie )?(?:bitte )?(?:oberhalb|über) diese[rn]? (?:linie|zeile)|"
     r"reply.{0,20}above this line|répondre au-dessus de cette ligne|responda? (?:por )?encima de esta l[ií]nea|"
@@ -72,9 +73,9 @@ _SENT = (
     r"diese nachricht wurde von mein|outlook (?:für|para|pour|per|voor) (?:ios|android)|"
     r"holen sie sich outlook für|obtenir outlook pour|obtener outlook para|obtén outlook para|obter o outlook para|"
     r"obtenha o outlook para|scarica outlook per|downloaden? outlook voor|"
-    r"enviad[oa] (?:desde|do|de|a partir do|con|com)|envoyé (?:de|depuis|à partir d|avec|par)|provenance : |"
+    r"enviad[oa] (?:desde|do|de|a partir do|con|com|pelo)|envoyé (?:de|depuis|à partir d|avec|par)|provenance : |"
     r"inviato (?:da|con|dal)|verzonden (?:vanaf|met|via|vanuit)|verstuurd (?:vanaf|met|via)|"
-    r"skickat från|skickades från|sendt fra|sendt via|lähetetty|wysłan[eo] z|odesláno z|odoslané z|отправлено (?:с|из)|"
+    r"skick(?:at|ades) (?:från|med|via)|sendt (?:fra|via|med)|lähetetty|wysłan[eo] z|odesláno z|odoslané z|отправлено (?:с|из)|"
     r"надіслано з|gönderildi|iphone'?umdan gönderildi|trimis de pe|küldve|στάλθηκε από|dikirim dari|được gửi từ|"
     r"发自我?的?|從我的|傳送自|从我的.{0,20}发送|나의 .{0,20}에서 보냄|נשלח מ|أرسلت من|مرسل من|mere .{0,20} se bheja)"
 )
