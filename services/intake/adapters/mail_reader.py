@@ -18,6 +18,8 @@ MAIL_TIME = timedelta(seconds=10)
 _LONGEST_ANSWER = 64 * 1024 * 1024
 # So many mails are read by one process, in case that reading leaves something behind.
 _MAILS = 1_000
+# What reading from a worker that died, or writing to it, raises; and an answer that is none.
+_CRASHED = (OSError, EOFError, ValueError, KeyError, TypeError)
 
 
 class ProcessMailReader:
@@ -35,26 +37,36 @@ class ProcessMailReader:
         Raises:
             UnreadableMailError: if the worker took too long, ran out of memory or died over it.
         """
+        # A byte more than is read tells the worker that there was more.
+        raw = raw[: MAIL_BYTES + 1]
         async with self._turn:
-            if self._read >= _MAILS:
-                await self._end()
-            finished = False
             try:
-                worker = self._worker or await self._start()
-                async with asyncio.timeout(self._longest):
-                    # A byte more than is read tells the worker that there was more.
-                    mail = decode(await _ask(worker, raw[: MAIL_BYTES + 1]))
-                finished = True
-            except TimeoutError:
-                raise UnreadableMailError("time") from None
-            except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+                return await self._attempt(raw)
+            except _CRASHED:
+                # The worker may have died before, of something else.
+                pass
+            try:
+                return await self._attempt(raw)
+            except _CRASHED as error:
                 raise UnreadableMailError("memory") from error
-            finally:
-                self._read += 1
-                if not finished:
-                    # What the worker would still say belongs to this mail.
-                    await self._end()
-            return mail
+
+    async def _attempt(self, raw: bytes) -> Mail:
+        if self._read >= _MAILS:
+            await self._end()
+        worker = self._worker or await self._start()
+        finished = False
+        try:
+            async with asyncio.timeout(self._longest):
+                mail = decode(await _ask(worker, raw))
+            finished = True
+        except TimeoutError:
+            raise UnreadableMailError("time") from None
+        finally:
+            self._read += 1
+            if not finished:
+                # What the worker would still say belongs to this mail.
+                await self._end()
+        return mail
 
     async def close(self) -> None:
         """Ends the worker."""

@@ -42,14 +42,14 @@ class MemoryMailTraffic:
             )
             self.rows[key] = _Row(arrival, arrival.answers and not known, self.now())
         own = self.rows[key]
+        # In the order in which they came; what came after it is none of its past.
+        before = list(self.rows.values())[: list(self.rows).index(key)]
         past = [
             row
-            for other, row in self.rows.items()
-            if other != key
-            and row.arrival.mailbox == arrival.mailbox
-            and own.time - LONG < row.time <= own.time
+            for row in before
+            if row.arrival.mailbox == arrival.mailbox and row.time > own.time - LONG
         ]
-        return _traffic(own, sorted(past, key=lambda row: row.time, reverse=True))
+        return _traffic(own, past[::-1])
 
 
 def _traffic(own: _Row, past: list[_Row]) -> Traffic:
