@@ -258,7 +258,7 @@ def _version(
         text = text[:_TEXT_CHARACTERS]
     if parameter(head, "format").lower() == "flowed":
         text = unflowed(text, delete_space=parameter(head, "delsp").lower() == "yes")
-    text, files = without_uuencoded(text.replace(CUT, ""))
+    text, files = without_uuencoded(text.replace(CUT, "").replace("\r\n", "\n"))
     attachments += files
     return Version(tidy(text), hidden_in(text), is_html=False)
 

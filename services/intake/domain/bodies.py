@@ -22,6 +22,7 @@ TEXT_BYTES = 1024 * 1024
 NAME_CHARACTERS = 200
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+_BASE64_LINES = re.compile(rb"(?:[A-Za-z0-9+/=]*+[ \t]*+\r?\n)*+[A-Za-z0-9+/=]*+")
 _WORDS = re.compile(rb"[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}")
 _QUOTED_PRINTABLE = re.compile(rb"=[0-9A-F]{2}")
 _SOFT_BREAK = re.compile(rb"[^\s=][^\n]{20,75}=\r?\n")
@@ -45,7 +46,7 @@ def decoded(leaf: Leaf, most: int = TEXT_BYTES) -> bytes:
     data = leaf.body(most)
     encoding = transfer_encoding(leaf.head)
     if encoding == "base64":
-        return data if _WORDS.search(data[:4096]) else _base64(data)
+        return _base64(data)
     if encoding == "quoted-printable":
         return quopri.decodestring(data)
     if (
@@ -118,9 +119,13 @@ def readable(value: str) -> str:
 
 
 def _base64(data: bytes) -> bytes:
-    # Behind the padding a list's software may have appended its foot in plain text.
-    body = data.partition(b"=")[0]
-    clean = _NOT_BASE64.sub(b"", body)
+    # Behind it a list's software may have appended its foot in plain text.
+    found = _BASE64_LINES.match(data)
+    body = found[0] if found and b"\n" in found[0].lstrip() else data
+    if body is data and _WORDS.search(data[:4096]):
+        # It only says that it is encoded.
+        return data
+    clean = _NOT_BASE64.sub(b"", body.partition(b"=")[0])
     clean = clean[: len(clean) - (len(clean) % 4 == 1)]
     try:
         return binascii.a2b_base64(clean + b"=" * (-len(clean) % 4))

@@ -77,8 +77,9 @@ def cut(text: str) -> Cut:
     lines, beyond = lines[:LINES], lines[LINES:]
     lines, banner = _without_banner(lines)
     marks = _marks(lines)
-    own, quoted = _divided(lines, marks)
+    own, quoted, foot = _divided(lines, marks)
     own, signature = _without_signature(own)
+    signature += foot
     if not "".join(own).strip():
         return _repeated_only(lines, marks, banner + beyond)
     return Cut(
@@ -103,7 +104,7 @@ def _repeated_only(lines: list[str], marks: list[int], beside: list[str]) -> Cut
     ):
         end += 1
     if end > first and not _QUOTED.match(lines[first]):
-        own, quoted = _divided(lines[end:], _marks(lines[end:]))
+        own, quoted, _ = _divided(lines[end:], _marks(lines[end:]))
         if _says_something(own):
             return Cut(
                 tidy("\n".join([*lines[first:end], *own])),
@@ -280,8 +281,11 @@ def _is_attribution(text: str, quoted: bool) -> bool:  # noqa: FBT001 - what sta
     return re.search(r"[>)\]]\s?\S{0,12}\s?[:\uff1a]\s*\*?$", text) is not None
 
 
-def _divided(lines: list[str], marks: list[int]) -> tuple[list[str], list[str]]:
-    """Parts the sender's lines from the quoted ones; answers between quoted lines keep what they answer."""
+def _divided(lines: list[str], marks: list[int]) -> tuple[list[str], list[str], list[str]]:
+    """Parts the sender's lines from the quoted ones and from a foot below those.
+
+    Answers between quoted lines keep what they answer.
+    """
     runs = _runs(lines, marks)
     own_runs = [n for n, (mark, text) in enumerate(runs) if mark == _OWN and _says_something(text)]
     quote_runs = [n for n, (mark, _) in enumerate(runs) if mark == _QUOTE]
@@ -296,17 +300,20 @@ def _divided(lines: list[str], marks: list[int]) -> tuple[list[str], list[str]]:
     interleaved = len(answered) > 1 or cited
     own: list[str] = []
     quoted: list[str] = []
+    foot: list[str] = []
     for n, (mark, text) in enumerate(runs):
         if mark == _OWN and (not own_runs or n <= own_runs[-1]):
             own += text
         elif mark == _QUOTE and interleaved and n in answered:
             own += text
             quoted += text
+        elif mark == _OWN:
+            foot += text
         else:
             quoted += text
             if own and own[-1].strip():
                 own.append("")
-    return own, quoted
+    return own, quoted, foot
 
 
 def _runs(lines: list[str], marks: list[int]) -> list[tuple[int, list[str]]]:
