@@ -3,6 +3,7 @@
 from tests.faults.mutants.catalogue_intake import INTAKE
 from tests.faults.mutants.catalogue_ledgers import LEDGERS
 from tests.faults.mutants.catalogue_loop import LOOP
+from tests.faults.mutants.catalogue_mail import MAIL
 from tests.faults.mutants.catalogue_providers import PROVIDERS
 from tests.faults.mutants.catalogue_sending import SENDING
 from tests.faults.mutants.catalogue_takeover import TAKEOVER
@@ -13,5 +14,5 @@ from tests.faults.mutants.catalogue_worlds_sending import WORLDS_SENDING
 from tests.faults.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
-    *INTAKE, *LEDGERS, *TURNS, *LOOP, *TAKEOVER, *SENDING, *PROVIDERS, *WORLDS, *WORLDS_SENDING, *WORLDS_DATABASE,
+    *INTAKE, *MAIL, *LEDGERS, *TURNS, *LOOP, *TAKEOVER, *SENDING, *PROVIDERS, *WORLDS, *WORLDS_SENDING, *WORLDS_DATABASE,
 )  # fmt: skip
