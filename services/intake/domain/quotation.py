@@ -25,13 +25,15 @@ LINES = 5_000
 _LINE_CHARACTERS = 400
 _ATTRIBUTION_LINES = 5
 _HEADER_LINES = 14
-# How many fields make a header: with a sender's address or a date beside them, or without; and how many lines may
-# stand between them, of a long list of recipients.
+# How many fields make a header, with a sender's address among them or without; and how many lines may stand between
+# them, of a long list of recipients.
 _SURE_FIELDS = 2
 _MANY_FIELDS = 4
+_HEADER_ONLY = frozenset(("date", "subject"))
 _BROKEN_FIELDS = 3
 _SIGNATURE_LINES = 25
 _DEVICE_WORDS = 12
+_SHORT_DEVICE_WORDS = 5
 _NOTICE_CHARACTERS = 600
 _LONG_LINE = 60
 _CITED_CHARACTERS = 1_000
@@ -46,6 +48,7 @@ _TITLED_RULE = re.compile(r"^\s*[-_=*]{2,40}\s?[^-_=*\n]{2,60}\s?[-_=*]{2,40}\s*
 _SIGNATURE = re.compile(r"^\s{0,3}(?:--|\u2014|\u2013\u2013|__)\s*$")
 _TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.h時时시]\s?\d{2}(?!\d{3})")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_DATE = re.compile(r"(?<!\d)\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?!\d)")
 _DAY = re.compile(
     r"(?<!\d)\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?!\d)|(?<!\d)\d{1,2}(?:st|nd|rd|th|\.|日|일)?(?!\d)"
 )
@@ -211,12 +214,12 @@ def _is_header_block(lines: list[str], at: int) -> bool:
     kinds.pop("other", None)
     if "from" not in kinds:
         return False
-    evident = (
-        _ADDRESS.search(kinds["from"]) is not None
-        or _TIME.search(kinds.get("date", "")) is not None
-        or _YEAR.search(kinds.get("date", "")) is not None
-    )
-    return len(kinds) >= _MANY_FIELDS or (len(kinds) >= _SURE_FIELDS and evident)
+    if _ADDRESS.search(kinds["from"]):
+        # From one address to another may be a wish; a header has a date or a subject as well.
+        return not _HEADER_ONLY.isdisjoint(kinds)
+    # Without an address it may be a journey: from, to and a date.
+    dated = _YEAR.search(kinds.get("date", "")) is not None
+    return "subject" in kinds and (dated or len(kinds) >= _MANY_FIELDS)
 
 
 def _field(line: str) -> tuple[str, str] | None:
@@ -238,7 +241,7 @@ def _attribution_length(lines: list[str], marks: list[int], at: int) -> int:
         joined = f"{joined} {lines[last].strip()}" if joined else lines[last].strip()
         if len(joined) > _LINE_CHARACTERS:
             return 0
-        if _COLON.search(lines[last]):
+        if _COLON.search(lines[last]) or _ends_with_verb(lines, marks, last):
             break
     else:
         return 0
@@ -251,6 +254,17 @@ def _attribution_length(lines: list[str], marks: list[int], at: int) -> int:
         if _is_attribution(later, quoted) and not _begins_attribution(lines[at]):
             return 0
     return last - at + 1
+
+
+def _ends_with_verb(lines: list[str], marks: list[int], at: int) -> bool:
+    """Whether an announcement lacks its colon, but has a quotation directly below it."""
+    verbs = list(WROTE.finditer(lines[at]))
+    return (
+        bool(verbs)
+        and not lines[at][verbs[-1].end() :].strip(" .,-")
+        and at + 1 < len(lines)
+        and marks[at + 1] == _QUOTE
+    )
 
 
 def _begins_attribution(line: str) -> bool:
@@ -266,11 +280,14 @@ def _is_quote_below(lines: list[str], marks: list[int], at: int) -> bool:
 def _is_attribution(text: str, quoted: bool) -> bool:  # noqa: FBT001 - what stands below it
     verbs = list(WROTE.finditer(text))
     address = _ADDRESS.search(text) is not None
-    dated = bool(_TIME.search(text) or _YEAR.search(text))
+    dated = bool(_TIME.search(text) or _YEAR.search(text) or _DATE.search(text))
     if quoted:
         return bool(verbs) or (address and bool(_DAY.search(text))) or (dated and address)
-    if not dated or not (verbs or address) or _FIRST_PERSON.search(text):
+    if not (verbs or address) or _FIRST_PERSON.search(text):
         return False
+    if not dated:
+        # "Ada <ada@example.com> wrote:" needs no date.
+        return bool(verbs) and address and not text[verbs[-1].end() :].strip(" :\uff1a*")
     if not address and not _DAY.search(text):
         return False
     if verbs:
@@ -370,7 +387,9 @@ def _begins_foot(lines: list[str], at: int) -> bool:
         return False
     if _SIGNATURE.match(line):
         below = (later for later in itertools.islice(lines, at + 1, None) if later.strip())
-        return next(itertools.islice(below, _SIGNATURE_LINES, None), None) is None
+        first = list(itertools.islice(below, _SIGNATURE_LINES + 1))
+        # A signature is short and asks nothing.
+        return len(first) <= _SIGNATURE_LINES and not any(later.endswith("?") for later in first)
     if _RULE.match(line):
         near = " ".join(lines[at + 1 : at + 7])[:_NOTICE_CHARACTERS]
         return bool(LIST_FOOT.search(near) or NOTICE.match(near.strip()))
@@ -384,4 +403,7 @@ def _is_device(line: str) -> bool:
     stripped = line.strip(" \t*_")
     if len(stripped) > 120 or len(stripped.split()) > _DEVICE_WORDS or not DEVICE.match(stripped):  # noqa: PLR2004
         return False
-    return GADGET.search(stripped) is not None and not re.search(r",\s+\w+ \w+", stripped)
+    if re.search(r",\s+\w+ \w+|[!?]$", stripped):
+        return False
+    short = len(stripped.split()) <= _SHORT_DEVICE_WORDS and not stripped.endswith(".")
+    return GADGET.search(stripped) is not None or (short and stripped.lower().startswith("sent "))
