@@ -35,7 +35,7 @@ def test_everything_is_told() -> None:
     assert row["subject"] == "Contract"
     assert row["text"] == "Please find the signed contract for Café Müller attached."
     assert row["attachments"] == [
-        {"name": "Contract – final.pdf", "type": "application/pdf", "size": 1234}
+        {"name": "Contract \u2013 final.pdf", "type": "application/pdf", "size": 1234}
     ]
     assert (row["quoted_text"], row["limits_hit"], row["needs_person"]) == ("", [], False)
 
