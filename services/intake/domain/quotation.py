@@ -29,7 +29,7 @@ _HEADER_LINES = 14
 # them, of a long list of recipients.
 _SURE_FIELDS = 2
 _MANY_FIELDS = 4
-_HEADER_ONLY = frozenset(("date", "subject"))
+_HEADER_ONLY = frozenset(("date", "sent", "subject"))
 _BROKEN_FIELDS = 3
 _SIGNATURE_LINES = 25
 _DEVICE_WORDS = 12
@@ -217,9 +217,10 @@ def _is_header_block(lines: list[str], at: int) -> bool:
     if _ADDRESS.search(kinds["from"]):
         # From one address to another may be a wish; a header has a date or a subject as well.
         return not _HEADER_ONLY.isdisjoint(kinds)
-    # Without an address it may be a journey: from, to and a date.
-    dated = _YEAR.search(kinds.get("date", "")) is not None
-    return "subject" in kinds and (dated or len(kinds) >= _MANY_FIELDS)
+    # Without an address it may be a journey: from, to and a date. Only a mail says when it was sent.
+    sent = _YEAR.search(kinds.get("sent", "")) is not None
+    dated = sent or _YEAR.search(kinds.get("date", "")) is not None
+    return sent or ("subject" in kinds and (dated or len(kinds) >= _MANY_FIELDS))
 
 
 def _field(line: str) -> tuple[str, str] | None:

@@ -23,10 +23,11 @@ _FIELDS = {
     "from": "from von de da van från fra lähettäjä od от від kimden gönderen 差出人 送信者 发件人 發件人 寄件者 "
     "寄件人 보낸사람 מאת من expéditeur remitente mittente remetente afzender absender feladó από från expeditor "
     "saatja nuo no pengirim dari từ ผู้ส่ง จาก",
-    "date": "date sent datum gesendet verzonden enviado envoyé inviato skickat sendt lähetetty wysłano data fecha "
-    "dato päivämäärä päiväys odesláno odoslané отправлено дата надіслано tarih gönderildi gönderme 日付 日時 送信日時 "
-    "发送时间 發送時間 日期 寄件日期 보낸날짜 날짜 תאריך נשלח التاريخ تاريخ elküldve dátum trimis enviada ημερομηνία "
-    "στάλθηκε odeslano dikirim tanggal ngày poslano послано dátum send received",
+    "date": "date datum data fecha dato päivämäärä päiväys дата tarih 日付 日時 日期 날짜 תאריך التاريخ تاريخ dátum "
+    "ημερομηνία tanggal ngày received",
+    "sent": "sent gesendet verzonden enviado enviada envoyé inviato skickat sendt lähetetty wysłano odesláno odoslané "
+    "отправлено надіслано gönderildi gönderme 送信日時 发送时间 發送時間 寄件日期 보낸날짜 נשלח elküldve trimis στάλθηκε "
+    "dikirim poslano послано send",
     "to": "to an a à aan para til till vastaanottaja do komu кому kime alıcı 宛先 收件人 받는사람 אל إلى címzett către "
     "προς kepada đến pour para: til: za кому: ke ถึง",
     "cc": "cc kopie copia copie kopia kopi kopio dw kopija копия копія bilgi 抄送 副本 참조 עותק نسخة másolat "

@@ -20,6 +20,7 @@ from services.intake.domain.quotation import cut, without_quotation
         ("Hi\n\n--- On Mon, 3/1/16, Bob <b@x.example> wrote:\n\nFrom: Bob\n\nold", "Hi"),
         ("Hi\n\n---- On Mon, 02 Mar 2026 10:14 Bob <b@x.example> wrote ----\n\nold", "Hi"),
         ("ja\n\nVon: Acme\nGesendet: Montag, 2. März 2026 10:14\nAn: Tom\nBetreff: x\n\nalt", "ja"),
+        ("да\n\nОт: Ада\nОтправлено: 2 марта 2026 г. 10:14\nКому: Том\n\nстарое", "да"),
         ("ja\n\n*Von:* Bob <b@x.example>\n*Gesendet:* Montag\n*An:* Ada\n", "ja"),
         ("ok\n\n##- Please type your reply above this line -##\n\nTicket 12", "ok"),
         ("ok\n\n----- Mail original -----\nDe: a@b.example\nEnvoyé: Lundi 2 Mars 2026\n", "ok"),
