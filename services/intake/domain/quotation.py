@@ -4,22 +4,12 @@ Every step is one pass over the lines, and every pattern is bounded, so that no 
 repeats is handed out whole, for then the repeated part is the message.
 """
 
-import itertools
 import re
 from dataclasses import dataclass, field
 
 from services.intake.domain.plain_text import CUT, tidy
-from services.intake.domain.quotation_words import (
-    BANNER,
-    DEVICE,
-    FIELDS,
-    GADGET,
-    LIST_FOOT,
-    NOTICE,
-    SEPARATOR,
-    STARTS,
-    WROTE,
-)
+from services.intake.domain.quotation_words import FIELDS, SEPARATOR, STARTS, WROTE
+from services.intake.domain.signatures import RULE, without_banner, without_signature
 
 LINES = 5_000
 _LINE_CHARACTERS = 400
@@ -31,10 +21,6 @@ _SURE_FIELDS = 2
 _MANY_FIELDS = 4
 _HEADER_ONLY = frozenset(("date", "sent", "subject"))
 _BROKEN_FIELDS = 3
-_SIGNATURE_LINES = 25
-_DEVICE_WORDS = 12
-_SHORT_DEVICE_WORDS = 5
-_NOTICE_CHARACTERS = 600
 _LONG_LINE = 60
 _CITED_CHARACTERS = 1_000
 
@@ -42,10 +28,8 @@ _QUOTED = re.compile(r"^[ \t]{0,3}(?:>|\|[ \t])")
 _HEADER = re.compile(
     r"^[\s>*_]{0,8}([^\W\d_][^:\uff1a\n]{0,40}?)[*_]{0,2}\s{0,3}[:\uff1a][*_]{0,2}(?:\s|$|(?=\S))(.{0,300})"
 )
-_RULE = re.compile(r"^\s*(?:[-_=*~\u2014\u2500]\s?){5,}\s*$")
 # A rule with words in it, whatever the language: only meaningful above the fields of a header.
 _TITLED_RULE = re.compile(r"^\s*[-_=*]{2,40}\s?[^-_=*\n]{2,60}\s?[-_=*]{2,40}\s*$")
-_SIGNATURE = re.compile(r"^\s{0,3}(?:--|\u2014|\u2013\u2013|__)\s*$")
 _TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.h時时시]\s?\d{2}(?!\d{3})")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _DATE = re.compile(r"(?<!\d)\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?!\d)")
@@ -78,10 +62,10 @@ def cut(text: str) -> Cut:
     """Takes a text apart. Lines that begin with `>` are quoted, a line of `CUT` begins quotation to the end."""
     lines = text.split("\n")
     lines, beyond = lines[:LINES], lines[LINES:]
-    lines, banner = _without_banner(lines)
+    lines, banner = without_banner(lines)
     marks = _marks(lines)
     own, quoted, foot = _divided(lines, marks)
-    own, signature = _without_signature(own)
+    own, signature = without_signature(own)
     signature += foot
     if not "".join(own).strip():
         return _repeated_only(lines, marks, banner + beyond)
@@ -175,7 +159,7 @@ def _rule_above(lines: list[str], at: int) -> int:
     above = at - 1
     while above > at - 4 and above >= 0 and not lines[above].strip():
         above -= 1
-    if above >= 0 and (_RULE.match(lines[above]) or _TITLED_RULE.match(lines[above])):
+    if above >= 0 and (RULE.match(lines[above]) or _TITLED_RULE.match(lines[above])):
         return above
     return at
 
@@ -353,58 +337,4 @@ def _is_empty(run: tuple[int, list[str]]) -> bool:
 
 def _says_something(text: list[str]) -> bool:
     """Whether lines hold more than a signature or the foot of a mailing list."""
-    return bool("".join(_without_signature(text)[0]).strip())
-
-
-def _without_banner(lines: list[str]) -> tuple[list[str], list[str]]:
-    """Takes away a warning that a gateway wrote above the mail."""
-    start = next((n for n, line in enumerate(lines) if line.strip()), 0)
-    end = next((n for n in range(start, len(lines)) if not lines[n].strip()), len(lines))
-    paragraph = " ".join(lines[start:end])
-    rest = any(line.strip() for line in lines[end:])
-    if rest and end - start <= 6 and len(paragraph) < 800 and BANNER.match(paragraph):  # noqa: PLR2004
-        return lines[end:], lines[start:end]
-    return lines, []
-
-
-def _without_signature(lines: list[str]) -> tuple[list[str], list[str]]:
-    """Parts off what a mail program or a gateway adds below: device lines, signatures, notices, lists' feet."""
-    end = len(lines)
-    for n in range(len(lines)):
-        if _begins_foot(lines, n):
-            end = n
-            break
-    kept, foot = lines[:end], lines[end:]
-    for n in range(len(kept) - 1, max(-1, len(kept) - 400), -1):
-        if _is_device(kept[n]) and (n + 1 == len(kept) or not kept[n + 1].strip()):
-            foot = [kept[n], *foot]
-            del kept[n]
-    return kept, foot
-
-
-def _begins_foot(lines: list[str], at: int) -> bool:
-    line = lines[at]
-    if not line.strip():
-        return False
-    if _SIGNATURE.match(line):
-        below = (later for later in itertools.islice(lines, at + 1, None) if later.strip())
-        first = list(itertools.islice(below, _SIGNATURE_LINES + 1))
-        # A signature is short and asks nothing.
-        return len(first) <= _SIGNATURE_LINES and not any(later.endswith("?") for later in first)
-    if _RULE.match(line):
-        near = " ".join(lines[at + 1 : at + 7])[:_NOTICE_CHARACTERS]
-        return bool(LIST_FOOT.search(near) or NOTICE.match(near.strip()))
-    if at > 0 and not lines[at - 1].strip():
-        paragraph = " ".join(lines[at : at + 8])[:_NOTICE_CHARACTERS]
-        return NOTICE.match(paragraph) is not None
-    return False
-
-
-def _is_device(line: str) -> bool:
-    stripped = line.strip(" \t*_")
-    if len(stripped) > 120 or len(stripped.split()) > _DEVICE_WORDS or not DEVICE.match(stripped):  # noqa: PLR2004
-        return False
-    if re.search(r",\s+\w+ \w+|[!?]$", stripped):
-        return False
-    short = len(stripped.split()) <= _SHORT_DEVICE_WORDS and not stripped.endswith(".")
-    return GADGET.search(stripped) is not None or (short and stripped.lower().startswith("sent "))
+    return bool("".join(without_signature(text)[0]).strip())
