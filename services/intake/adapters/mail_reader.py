@@ -18,8 +18,9 @@ MAIL_TIME = timedelta(seconds=10)
 _LONGEST_ANSWER = 64 * 1024 * 1024
 # So many mails are read by one process, in case that reading leaves something behind.
 _MAILS = 1_000
-# What reading from a worker that died, or writing to it, raises; and an answer that is none.
-_CRASHED = (OSError, EOFError, ValueError, KeyError, TypeError)
+# What reading from a worker that died, or writing to it, raises, uvloop's RuntimeError among it; and an answer that is
+# none.
+_CRASHED = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError)
 
 
 class ProcessMailReader:

@@ -4,10 +4,12 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
 import psutil
 import pytest
+import uvloop
 
 from services.intake.adapters import mail_worker
 from services.intake.adapters.mail_reader import ProcessMailReader
@@ -48,7 +50,14 @@ async def test_a_mail_that_takes_too_long_is_given_up_and_the_next_is_read() -> 
         await patient.close()
 
 
-async def test_a_worker_that_died_meanwhile_costs_no_mail() -> None:
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_worker_that_died_meanwhile_costs_no_mail(
+    run: Callable[[Coroutine[None, None, None]], None],
+) -> None:
+    run(_read_after_a_death())
+
+
+async def _read_after_a_death() -> None:
     reader = ProcessMailReader()
     try:
         await reader.read(HUMAN_MAIL)
