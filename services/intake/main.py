@@ -24,6 +24,7 @@ from services.intake.adapters.mail_loop import MailLoop
 from services.intake.adapters.mail_reader import ProcessMailReader
 from services.intake.adapters.mail_traffic import PostgresMailTraffic
 from services.intake.application.mail_reading import MailReading
+from services.intake.application.mail_taking import MailTaking
 from services.intake.application.submissions import Submissions
 from services.intake.application.tickets import TicketLinks
 from services.intake.settings import IntakeSettings
@@ -98,8 +99,7 @@ def _mail(
         GmailMailbox(sidecar, access, config.gmail_topic),
         PostgresMailCursors(pool, address, config.instance),
         store,
-        reader,
-        PostgresMailTraffic(pool),
+        MailTaking(address, reader, PostgresMailTraffic(pool)),
     )
     return MailLoop(reading, config.mail_poll_interval)
 

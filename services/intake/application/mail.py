@@ -40,6 +40,7 @@ BODY_CHARACTERS = 100_000
 SUBJECT_CHARACTERS = 1000
 NAME_CHARACTERS = 200
 REFERENCES = 50
+IN_REPLY_TO = 10
 ATTACHMENTS = 50
 HIDDEN_CHARACTERS = 2_000
 _TEXT_CHARACTERS = 150_000
@@ -83,6 +84,7 @@ class Mail:
     attachments: tuple[Attachment, ...]
     message_id: str = field(repr=False)
     references: tuple[str, ...] = field(repr=False)
+    in_reply_to: tuple[str, ...] = field(repr=False)
     reply_to: str = field(repr=False)
     dmarc: str
     headers: dict[str, tuple[str, ...]] = field(repr=False)
@@ -134,6 +136,7 @@ def read_mail(raw: bytes) -> Mail:
         attachments=tuple(body.attachments[:ATTACHMENTS]),
         message_id=next(iter(_ids(_first(headers, "message-id"))), ""),
         references=_ids(" ".join(headers.get("references", ())))[-REFERENCES:],
+        in_reply_to=_ids(" ".join(headers.get("in-reply-to", ())))[:IN_REPLY_TO],
         reply_to=replies[0][1] if replies else "",
         dmarc=_dmarc(headers, sender),
         headers=headers,

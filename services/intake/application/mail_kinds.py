@@ -4,7 +4,16 @@ from collections.abc import Set as AbstractSet
 
 from services.intake.application.mail import Mail
 from services.intake.application.messages import SuppressReason
-from services.intake.domain.mail_kinds import UNREAD, Kind, Letter, MailClass, kind_of
+from services.intake.domain.mail_kinds import (
+    OWN_HEADER,
+    UNREAD,
+    Kind,
+    Letter,
+    MailClass,
+    kind_of,
+)
+
+__all__ = ["OWN_HEADER", "kind", "suppress_reason"]
 
 _REASONS = {
     MailClass.OWN: SuppressReason.OWN_MESSAGE,

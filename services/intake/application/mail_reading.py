@@ -7,36 +7,24 @@ inbox answers with the rows that it has.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.intake.application.mail import Mail, read_head
-from services.intake.application.mail_kinds import suppress_reason
+from services.intake.application.mail_taking import MailTaking
 from services.intake.application.messages import (
-    Assurance,
-    AttachedFile,
     Channel,
-    EmailFacts,
-    Handle,
-    HandleType,
     InboundMessage,
     SuppressReason,
 )
 from services.intake.application.ports import (
     Cursor,
-    FetchedMail,
     HistoryGoneError,
     Inbox,
     Mailbox,
     MailboxAwayError,
     MailCursors,
-    MailReader,
-    MailTraffic,
-    UnreadableMailError,
 )
-from services.intake.domain.loops import Arrival, loop_of, print_of
 
 # Gmail's watch ends after seven days at most; a day of it gone means that it is time to renew.
 RENEW_BEFORE = timedelta(days=6)
 ALARM_BEFORE = timedelta(hours=48)
-_TYPE_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +50,10 @@ class MailReading:
         mailbox: Mailbox,
         cursors: MailCursors,
         inbox: Inbox,
-        reader: MailReader,
-        traffic: MailTraffic,
+        taking: MailTaking,
     ) -> None:
         self._address = address
-        self._reader = reader
-        self._traffic = traffic
+        self._taking = taking
         self._mailbox = mailbox
         self._cursors = cursors
         self._inbox = inbox
@@ -134,32 +120,8 @@ class MailReading:
         fetched = await self._mailbox.fetch(message_id)
         if fetched is None:
             return None
-        try:
-            mail = await self._reader.read(fetched.raw)
-        except UnreadableMailError as error:
-            message = to_unreadable(fetched, read_head(fetched.raw, str(error)), self._address)
-        else:
-            message = to_message(fetched, mail, self._address)
-            if message.suppress_reason is SuppressReason.NO_SENDER:
-                message = to_unreadable(fetched, mail, self._address)
-        return await self._unless_looping(message)
-
-    async def _unless_looping(self, message: InboundMessage) -> InboundMessage:
-        """Lets a mail through unless it seems to be one of a conversation of machines."""
-        if message.suppress_reason is not None or message.handle is None:
-            return message
-        facts = message.email or EmailFacts(message.provider_id, "")
-        arrival = Arrival(
-            mailbox=self._address,
-            provider_id=message.provider_id,
-            sender=message.handle.value,
-            thread_id=facts.thread_id,
-            answers=bool(facts.references) or message.subject.lower().startswith("re:"),
-            print_of=print_of(message.body),
-        )
-        if loop_of(arrival, await self._traffic.note(arrival)) is None:
-            return message
-        return replace(message, suppress_reason=SuppressReason.LOOP)
+        message, _ = await self._taking.read(fetched)
+        return await self._taking.unless_looping(message)
 
 
 def _look(taken: list[InboundMessage]) -> Look:
@@ -174,44 +136,3 @@ def _look(taken: list[InboundMessage]) -> Look:
 
 def _ends_soon(cursor: Cursor, now: datetime) -> bool:
     return cursor.watch_expire_time is None or cursor.watch_expire_time - now < ALARM_BEFORE
-
-
-def to_message(fetched: FetchedMail, mail: Mail, our_address: str) -> InboundMessage:
-    """Makes the inbox's message of a mail."""
-    reason = suppress_reason(mail, fetched.labels, our_address)
-    handle = Handle(HandleType.EMAIL, mail.sender) if mail.sender else None
-    return InboundMessage(
-        channel=Channel.EMAIL,
-        account=our_address,
-        provider_id=fetched.message_id,
-        handle=handle,
-        assurance=Assurance.VERIFIED if mail.dmarc_passed else Assurance.CLAIMED,
-        raw=fetched.raw,
-        sender_name=mail.sender_name,
-        subject=mail.subject,
-        body=mail.text,
-        email=EmailFacts(
-            provider_message_id=fetched.message_id,
-            thread_id=fetched.thread_id,
-            internet_message_id=mail.message_id,
-            references=mail.references,
-            attachments=tuple(
-                AttachedFile(one.name, one.content_type[:_TYPE_CHARACTERS], one.size)
-                for one in mail.attachments
-            ),
-            has_hidden_text=bool(mail.hidden),
-        ),
-        suppress_reason=reason,
-    )
-
-
-def to_unreadable(fetched: FetchedMail, mail: Mail, our_address: str) -> InboundMessage:
-    """Makes a message for a person of a mail that could not be read, or whose sender cannot be told.
-
-    Without a sender it is filed under our own address, to which nobody else answers.
-    """
-    message = to_message(fetched, mail, our_address)
-    if message.suppress_reason not in (None, SuppressReason.NO_SENDER):
-        return message
-    handle = message.handle or Handle(HandleType.EMAIL, our_address)
-    return replace(message, handle=handle, suppress_reason=None, unreadable=True)

@@ -42,9 +42,9 @@ MAIL = (
     Mutant(
         "mail-unreadable-lost",
         "No mail is lost: one that cannot be read is passed over.",
-        "services/intake/application/mail_reading.py",
-        "            message = to_unreadable(fetched, read_head(fetched.raw, str(error)), self._address)",
-        "            return None",
+        "services/intake/application/mail_taking.py",
+        "            return to_unreadable(fetched, mail, self._address), mail",
+        "            raise LookupError from error",
         caught_in(_READING, "test_a_mail_that_cannot_be_read_goes_to_a_person_with_its_original"),
     ),
     Mutant(

@@ -13,6 +13,7 @@ from services.intake.adapters.grpc_service import IntakeServicer
 from services.intake.adapters.mail_loop import MailLoop
 from services.intake.application.forms import read_form
 from services.intake.application.mail_reading import MailReading
+from services.intake.application.mail_taking import MailTaking
 from services.intake.application.submissions import Receipt, Submissions
 from services.intake.application.tickets import TicketLinks
 from services.intake.application.whatsapp import read_message, read_status
@@ -49,8 +50,11 @@ class IntakeProcess:
             MemoryMailbox(world.mailbox, io, world.now),
             MemoryMailCursors(world.mail_cursor, io, world.now, process.name),
             self._store,
-            InlineMailReader(),
-            MemoryMailTraffic(world.mail_arrivals, io, world.now),
+            MailTaking(
+                OUR_ADDRESS,
+                InlineMailReader(),
+                MemoryMailTraffic(world.mail_arrivals, io, world.now),
+            ),
         )
         self.mail = MailLoop(reading, MAIL_POLL)
         self._receipts = events.ReceiptsHandler(self._ledger)

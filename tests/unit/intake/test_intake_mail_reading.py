@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from services.intake.application.mail_reading import MailReading
+from services.intake.application.mail_taking import MailTaking
 from services.intake.application.messages import Assurance, SuppressReason
 from services.intake.application.ports import Cursor, MailboxAwayError
 from tests.fakes.mail import InlineMailReader
@@ -26,7 +27,8 @@ def reading(
 ) -> tuple[MailReading, MemoryInbox, MemoryCursors]:
     inbox, cursors = MemoryInbox(), MemoryCursors(cursor)
     traffic = MemoryMailTraffic({}, Direct(), lambda: NOW)
-    reader = MailReading(OURS, mailbox, cursors, inbox, InlineMailReader(UNREADABLE), traffic)
+    taking = MailTaking(OURS, InlineMailReader(UNREADABLE), traffic)
+    reader = MailReading(OURS, mailbox, cursors, inbox, taking)
     return reader, inbox, cursors
 
 

@@ -10,6 +10,7 @@ import pytest
 from services.intake.application.mail import read_mail
 from services.intake.application.mail_kinds import suppress_reason
 from services.intake.application.mail_reading import MailReading
+from services.intake.application.mail_taking import MailTaking
 from services.intake.application.messages import Assurance, InboundMessage, SuppressReason
 from services.intake.application.ports import Cursor
 from services.intake.domain.loops import MOST_SHORT
@@ -35,9 +36,8 @@ class Desk:
 
     def __post_init__(self) -> None:
         traffic = MemoryMailTraffic({}, Direct(), lambda: self.now)
-        self.reading = MailReading(
-            OURS, self.mailbox, self.cursors, self.inbox, InlineMailReader(), traffic
-        )
+        taking = MailTaking(OURS, InlineMailReader(), traffic)
+        self.reading = MailReading(OURS, self.mailbox, self.cursors, self.inbox, taking)
 
     async def receive(self, raw: bytes, after: timedelta = timedelta(seconds=20)) -> InboundMessage:
         """Takes a mail in and returns what was made of it."""
