@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -138,11 +138,14 @@ def _credentials(environment: Environment, environ: Mapping[str, str]) -> Iterat
         "Twilio", environ, ("FTE_TWILIO_ACCOUNT_SID", "FTE_TWILIO_AUTH_TOKEN"),
         simulated=environment.twilio_simulated,
     )  # fmt: skip
-    yield _complete(
-        "Gmail", environ,
-        ("FTE_GMAIL_CLIENT_ID", "FTE_GMAIL_CLIENT_SECRET", "FTE_GMAIL_REFRESH_TOKEN"),
-        simulated=environment.gmail_simulated,
-    )  # fmt: skip
+    names: Sequence[str] = (
+        "FTE_GMAIL_CLIENT_ID",
+        "FTE_GMAIL_CLIENT_SECRET",
+        "FTE_GMAIL_REFRESH_TOKEN",
+    )
+    if environ.get("FTE_GMAIL_SERVICE_ACCOUNT"):
+        names = ("FTE_GMAIL_SERVICE_ACCOUNT",)
+    yield _complete("Gmail", environ, names, simulated=environment.gmail_simulated)
     sid = environment.shared["FTE_TWILIO_ACCOUNT_SID"]
     shaped = sid.startswith("AC") and len(sid) == _SID_LENGTH
     found = "well-formed" if shaped else "not AC and 32 digits"
@@ -156,7 +159,7 @@ def _credentials(environment: Environment, environ: Mapping[str, str]) -> Iterat
 
 
 def _complete(
-    what: str, environ: Mapping[str, str], names: tuple[str, ...], *, simulated: bool
+    what: str, environ: Mapping[str, str], names: Sequence[str], *, simulated: bool
 ) -> Finding:
     absent = [name for name in names if not environ.get(name)]
     if len(absent) == len(names) or not absent:

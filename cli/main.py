@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.check_commands import check
 from cli.kb_commands import kb
 from cli.mail_commands import mail
 from devstack.environment import SUPERUSER, load_environment
@@ -45,6 +46,7 @@ app = typer.Typer(
 
 app.add_typer(kb, name="kb")
 app.add_typer(mail, name="mail")
+app.add_typer(check, name="check")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 

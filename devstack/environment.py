@@ -211,15 +211,19 @@ def _twilio(environ: Mapping[str, str], ports: Ports, secrets: Mapping[str, str]
 def _gmail(
     environ: Mapping[str, str], ports: Ports, secrets: Mapping[str, str], public_url: str
 ) -> dict[str, str]:
-    real = bool(environ.get("FTE_GMAIL_CLIENT_ID") and environ.get("FTE_GMAIL_REFRESH_TOKEN"))
+    client = environ.get("FTE_GMAIL_CLIENT_ID") and environ.get("FTE_GMAIL_REFRESH_TOKEN")
+    real = bool(client or environ.get("FTE_GMAIL_SERVICE_ACCOUNT"))
     simulator = ports.url(Port.GMAIL)
+    mailboxes = (environ.get("FTE_GMAIL_ADDRESS") or "support@example.com").split(",")
+    token = secrets["FTE_GMAIL_REFRESH_TOKEN"]
+    tokens = [token, *(f"{token}-{number}" for number in range(2, len(mailboxes) + 1))]
     return {
         "FTE_GMAIL_ADDRESS": "support@example.com",
         "FTE_GMAIL_API_URL": _GMAIL_REAL if real else simulator,
         "FTE_GMAIL_TOKEN_URL": _GOOGLE_TOKEN_REAL if real else f"{simulator}/token",
         "FTE_GMAIL_CLIENT_ID": secrets["FTE_GMAIL_CLIENT_ID"],
         "FTE_GMAIL_CLIENT_SECRET": secrets["FTE_GMAIL_CLIENT_SECRET"],
-        "FTE_GMAIL_REFRESH_TOKEN": secrets["FTE_GMAIL_REFRESH_TOKEN"],
+        "FTE_GMAIL_REFRESH_TOKEN": ",".join(tokens),
         "FTE_GMAIL_TOPIC": "projects/local/topics/gmail",
         "FTE_PUBSUB_AUDIENCE": f"{public_url}/webhooks/gmail",
         "FTE_PUBSUB_SERVICE_ACCOUNT": "push@local.iam.gserviceaccount.com",

@@ -42,6 +42,7 @@ from services.agent.adapters.knowledge_queries import QueryVectors
 from services.agent.adapters.knowledge_sync import embed_missing, sync
 from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.adapters.language_model_openai import OpenAiModel
+from services.agent.adapters.mail_threads import SentThreads
 from services.agent.adapters.model_prices import load_prices
 from services.agent.adapters.model_usage import ModelUsage
 from services.agent.adapters.phrase_book import load_phrases
@@ -147,7 +148,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
 
     events = EventReceiver(pool, "agent")
     taking = incoming.Incoming(inbound, intake, identity, receipts, runner)
-    delivering = delivered.Delivered(outbox, outcomes, customers)
+    delivering = delivered.Delivered(outbox, outcomes, customers, SentThreads(pool))
     arriving = Gathering("incoming", taking.take)
 
     async def arrived(event: receipts_pb2.RowsDriven) -> None:

@@ -16,16 +16,17 @@ from fte.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from services.delivery.adapters.answers import ReceiptPublisher
 from services.delivery.adapters.corrections import CORRECTIONS, correction_ledger
 from services.delivery.adapters.gmail import Gmail
-from services.delivery.adapters.google_token import GoogleToken
 from services.delivery.adapters.grpc_service import SERVICE_NAME, DeliveryServicer
 from services.delivery.adapters.intent_store import PostgresIntentStore
 from services.delivery.adapters.metric_facts import metric_ledger
 from services.delivery.adapters.peers import AgentContent, IntakeStatuses
+from services.delivery.adapters.sent_mails import PostgresSentMails
 from services.delivery.adapters.subscriptions import subscribe
 from services.delivery.adapters.transport import BindingTransport
 from services.delivery.adapters.twilio import Twilio
 from services.delivery.adapters.web_form import WebForm
 from services.delivery.application.ports import Provider
+from services.delivery.application.read_back import ReadBack
 from services.delivery.application.reconcile import Reconcile
 from services.delivery.application.send_due import SendDue
 from services.delivery.application.take_outbound import TakeOutbound
@@ -57,8 +58,11 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     facts = metric_ledger(pool, sidecar)
     agent = AgentServiceStub(sidecar.service("agent"))
     corrections = correction_ledger(PostgresLedgerRows(pool, CORRECTIONS), agent)
-    providers, policies = _providers(settings, sidecar), settings.policies()
-    own = frozenset({settings.gmail_address.lower(), settings.twilio_whatsapp_from})
+    gmail = Gmail(BindingTransport(sidecar, "gmail"), settings.accesses())
+    providers, policies = _providers(settings, sidecar, gmail), settings.policies()
+    own = frozenset({*settings.mailboxes, settings.twilio_whatsapp_from})
+    mails = PostgresSentMails(pool)
+    read_back = ReadBack(mails, gmail, answers, settings.poll_seconds, READING_SECONDS)
 
     send = SendDue(store, providers, policies, answers, settings.patience(), settings.instance)
     outbound = TakeOutbound(store, AgentContent(agent), answers, own, send.wake)
@@ -84,13 +88,14 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
             receiver, server
         )
     )
-    servicer = DeliveryServicer(store, answers)
+    servicer = DeliveryServicer(store, answers, mails)
     process.serve(
         lambda server: delivery_grpc.add_DeliveryServiceServicer_to_server(servicer, server),
         SERVICE_NAME,
     )
     process.background("send", recover_and_send)
     process.background("reconcile", reconcile.run)
+    process.background("read back", read_back.run)
     process.background("outbound", arriving.run)
     process.background("statuses", reported.run)
     process.background("receipts", answers.run)
@@ -102,15 +107,9 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     return process
 
 
-def _providers(settings: Settings, sidecar: Sidecar) -> dict[Channel, Provider]:
-    token = GoogleToken(
-        settings.gmail_token_url,
-        settings.gmail_client_id,
-        settings.gmail_client_secret.get_secret_value(),
-        settings.gmail_refresh_token.get_secret_value(),
-    )
+def _providers(settings: Settings, sidecar: Sidecar, gmail: Gmail) -> dict[Channel, Provider]:
     return {
-        Channel.EMAIL: Gmail(BindingTransport(sidecar, "gmail"), token, settings.gmail_address),
+        Channel.EMAIL: gmail,
         Channel.WHATSAPP: Twilio(
             BindingTransport(sidecar, "twilio"),
             settings.twilio_account_sid,

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from chassis.google_access import GmailSettings
 from chassis.settings import ServiceSettings
 from services.delivery.application.ports import Patience
 from services.delivery.domain.breaker import Tolerance
@@ -11,18 +12,10 @@ from services.delivery.domain.intent import Channel
 from services.delivery.domain.transitions import Policy
 
 
-class Settings(ServiceSettings):
+class Settings(GmailSettings, ServiceSettings):
     """What delivery reads from the environment beside what every service has."""
 
     public_url: str = Field(description="where providers report what became of a message")
-
-    gmail_address: str = Field(description="the mailbox that answers")
-    gmail_token_url: str = Field(
-        default="https://oauth2.googleapis.com/token", description="where access tokens come from"
-    )
-    gmail_client_id: str = Field(description="OAuth client of the mailbox")
-    gmail_client_secret: SecretStr = Field(description="secret of the OAuth client")
-    gmail_refresh_token: SecretStr = Field(description="refresh token of the mailbox")
 
     twilio_account_sid: str = Field(description="the Twilio account")
     twilio_auth_token: SecretStr = Field(description="token of the Twilio account")

@@ -13,16 +13,17 @@ from fte.conversation.v1 import receipts_pb2
 from services.intake.adapters import events, inbox, push_token
 from services.intake.adapters.agent_tickets import AgentTickets
 from services.intake.adapters.gmail import GmailMailbox
-from services.intake.adapters.google_access import AccessToken
 from services.intake.adapters.grpc_service import FULL_NAME, IntakeServicer
 from services.intake.adapters.http.health import HealthPage, service_checks
+from services.intake.adapters.http.mailbox_health import MailboxHealth
 from services.intake.adapters.http.server import HttpServer, application
 from services.intake.adapters.http.support import Support
 from services.intake.adapters.http.webhooks import GmailPush, TwilioWebhooks
 from services.intake.adapters.mail_cursors import PostgresMailCursors
-from services.intake.adapters.mail_loop import MailLoop
+from services.intake.adapters.mail_loop import MailLoop, MailLoops
 from services.intake.adapters.mail_reader import ProcessMailReader
 from services.intake.adapters.mail_traffic import PostgresMailTraffic
+from services.intake.adapters.sent_mail import DeliverySentMail
 from services.intake.application.mail_reading import MailReading
 from services.intake.application.mail_taking import MailTaking
 from services.intake.application.submissions import Submissions
@@ -51,6 +52,7 @@ async def build(config: IntakeSettings) -> Process:
     store = inbox.PostgresInbox(pool, drive)
     reader = ProcessMailReader()
     mail = _mail(config, pool, sidecar, store, reader)
+    mailboxes = MailboxHealth(pool, config.mailboxes)
     checks = _own_checks(pool, sidecar)
 
     process = Process(NAME, config)
@@ -64,7 +66,7 @@ async def build(config: IntakeSettings) -> Process:
     process.background("inbox ledger", drive.inbox.run)
     process.background("announcements ledger", drive.announcements.run)
     process.background("mail", mail.run)
-    process.background("http", _http(config, store, sidecar, mail, checks).run)
+    process.background("http", _http(config, store, sidecar, mail, checks, mailboxes).run)
     process.check(
         ready={"database": checks["database"], "sidecar": checks["sidecar"]},
         live={"publishing": _publishing(sidecar)},
@@ -86,30 +88,26 @@ def _mail(
     sidecar: Sidecar,
     store: inbox.PostgresInbox,
     reader: ProcessMailReader,
-) -> MailLoop:
-    access = AccessToken(
-        token_url=config.gmail_token_url,
-        client_id=config.gmail_client_id,
-        client_secret=config.gmail_client_secret.get_secret_value(),
-        refresh_token=config.gmail_refresh_token.get_secret_value(),
-    )
-    address = config.gmail_address.lower()
-    reading = MailReading(
-        address,
-        GmailMailbox(sidecar, access, config.gmail_topic),
-        PostgresMailCursors(pool, address, config.instance),
-        store,
-        MailTaking(address, reader, PostgresMailTraffic(pool)),
-    )
-    return MailLoop(reading, config.mail_poll_interval)
+) -> MailLoops:
+    sent = DeliverySentMail(sidecar)
+    traffic = PostgresMailTraffic(pool)
+    loops: dict[str, MailLoop] = {}
+    for address, access in config.accesses().items():
+        cursors = PostgresMailCursors(pool, address, config.instance)
+        mailbox = GmailMailbox(sidecar, access, config.gmail_topic)
+        taking = MailTaking(address, reader, traffic)
+        reading = MailReading(address, mailbox, cursors, store, sent, taking)
+        loops[address] = MailLoop(reading, config.mail_poll_interval, address, cursors.pushed)
+    return MailLoops(loops)
 
 
 def _http(
     config: IntakeSettings,
     store: inbox.PostgresInbox,
     sidecar: Sidecar,
-    mail: MailLoop,
+    mail: MailLoops,
     checks: Mapping[str, Check],
+    mailboxes: MailboxHealth,
 ) -> HttpServer:
     links = TicketLinks(config.public_url, config.link_secret.get_secret_value())
     support = Support(
@@ -136,7 +134,7 @@ def _http(
     push = GmailPush(
         verifier, mail, subscriptions=config.subscriptions, body_seconds=config.body_seconds
     )
-    health = HealthPage({**checks, **service_checks(sidecar)})
+    health = HealthPage({**checks, **service_checks(sidecar)}, {"mailboxes": mailboxes.report})
     routes = [*support.routes(), *twilio.routes(), *push.routes(), *health.routes()]
     app = application(routes, config.allowed_origins)
     return HttpServer(app, config.bind_address, config.http_port)

@@ -5,13 +5,14 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
 
+from chassis.google_access import GmailSettings
 from chassis.settings import ServiceSettings
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
 Text = Annotated[str, Field(min_length=1)]
 
 
-class IntakeSettings(ServiceSettings):
+class IntakeSettings(GmailSettings, ServiceSettings):
     """What intake needs beside what every service needs."""
 
     http_port: int = Field(default=8080, ge=1, le=65535, description="port of the HTTP edge")
@@ -36,16 +37,13 @@ class IntakeSettings(ServiceSettings):
     twilio_auth_token: Secret = Field(description="key of Twilio's webhook signatures")
     twilio_whatsapp_from: Text = Field(default="+14155238886", description="our WhatsApp number")
 
-    gmail_address: Text = Field(description="the mailbox that is read")
-    gmail_token_url: Text = Field(
-        default="https://oauth2.googleapis.com/token", description="OAuth token endpoint"
-    )
-    gmail_client_id: Text = Field(description="OAuth client")
-    gmail_client_secret: Secret = Field(description="secret of the OAuth client")
-    gmail_refresh_token: Secret = Field(description="OAuth refresh token of the mailbox")
     gmail_topic: Text = Field(description="Pub/Sub topic that Gmail announces changes on")
     mail_poll_seconds: float = Field(
-        default=30.0, gt=0, description="longest wait between two looks into the mailbox"
+        default=30.0,
+        gt=0,
+        le=240,
+        description="longest wait between two looks into a mailbox; at most four minutes, so that a mail is found within "
+        "five without any push",
     )
 
     pubsub_audience: Text = Field(description="audience of the push's token, compared exactly")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from sqlite3 import Row
 from typing import Any, Final
@@ -20,7 +20,7 @@ from simulators.gmail.sending import Sending
 from simulators.gmail.upload import submitted
 from simulators.input import BadInputError, json_object, whole_number
 
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[["Api", Request], Awaitable[Response]]
 
 _ROOT: Final = "/gmail/v1/users/{user}"
 _PAGE: Final = 100
@@ -35,59 +35,16 @@ _KINDS: Final = {
 
 
 class Api:
-    """Answers the client's requests."""
+    """Answers the client's requests about one mailbox."""
 
-    def __init__(
-        self,
-        address: str,
-        access: Access,
-        mailbox: Mailbox,
-        sending: Sending,
-        watch: Watch,
-    ) -> None:
+    def __init__(self, address: str, mailbox: Mailbox, sending: Sending, watch: Watch) -> None:
         self._address = address
-        self._access = access
         self._mailbox = mailbox
         self._sending = sending
         self._watch = watch
 
-    def routes(self) -> list[Route]:
-        """Returns the routes, each behind the check of the bearer token."""
-        table: list[tuple[str, str, Handler]] = [
-            ("GET", "/profile", self._profile),
-            ("POST", "/watch", self._start_watch),
-            ("POST", "/stop", self._stop_watch),
-            ("GET", "/history", self._history),
-            ("GET", "/messages", self._list),
-            ("POST", "/messages/send", self._send),
-            ("GET", "/messages/{id}", self._get),
-            ("POST", "/messages/{id}/modify", self._modify),
-            ("GET", "/messages/{id}/attachments/{attachment}", self._attachment),
-            ("GET", "/threads/{id}", self._thread),
-            ("GET", "/drafts", self._drafts),
-            ("POST", "/drafts", self._create_draft),
-            ("POST", "/drafts/send", self._send_draft),
-            ("GET", "/drafts/{id}", self._draft),
-            ("DELETE", "/drafts/{id}", self._delete_draft),
-        ]
-        routes = [
-            Route(f"{_ROOT}{path}", partial(self._checked, handler), methods=[method])
-            for method, path, handler in table
-        ]
-        uploads = [row for row in table if row[0] == "POST" and row[1] != "/watch"]
-        return routes + [
-            Route(f"/upload{_ROOT}{path}", partial(self._checked, handler), methods=[method])
-            for method, path, handler in uploads
-        ]
-
-    async def _checked(self, handler: Handler, request: Request) -> Response:
-        self._access.check(request)
-        try:
-            return await handler(request)
-        except BadInputError as exc:
-            raise GmailError(400, str(exc)) from exc
-
-    async def _profile(self, _request: Request) -> Response:
+    async def profile(self, _request: Request) -> Response:
+        """Shows where the mailbox stands."""
         messages, threads = self._mailbox.totals()
         return JSONResponse(
             {
@@ -98,15 +55,18 @@ class Api:
             }
         )
 
-    async def _start_watch(self, request: Request) -> Response:
+    async def start_watch(self, request: Request) -> Response:
+        """Begins or renews the notifications."""
         wanted = await json_object(request)
         return JSONResponse(self._watch.start(wanted, self._mailbox.newest_visible()))
 
-    async def _stop_watch(self, _request: Request) -> Response:
+    async def stop_watch(self, _request: Request) -> Response:
+        """Ends the notifications."""
         self._watch.stop()
         return Response(status_code=204)
 
-    async def _history(self, request: Request) -> Response:
+    async def history(self, request: Request) -> Response:
+        """Lists changes after a history id."""
         start = request.query_params.get("startHistoryId", "")
         if not start.isdecimal():
             raise GmailError(400, "Missing or invalid startHistoryId")
@@ -127,7 +87,8 @@ class Api:
             shape["nextPageToken"] = page.next_token
         return JSONResponse(shape)
 
-    async def _list(self, request: Request) -> Response:
+    async def list_messages(self, request: Request) -> Response:
+        """Searches the mailbox."""
         query = request.query_params
         page, estimate = self._mailbox.find(
             query.get("q", ""), query.getlist("labelIds"), _size(request), _token(request)
@@ -141,13 +102,16 @@ class Api:
             shape["nextPageToken"] = page.next_token
         return JSONResponse(shape)
 
-    async def _send(self, request: Request) -> Response:
+    async def send(self, request: Request) -> Response:
+        """Sends a mail."""
         return JSONResponse(_brief(self._sending.send(await submitted(request, draft=False))))
 
-    async def _get(self, request: Request) -> Response:
+    async def get(self, request: Request) -> Response:
+        """Shows a message."""
         return JSONResponse(_shaped(request, self._mailbox.get(request.path_params["id"])))
 
-    async def _modify(self, request: Request) -> Response:
+    async def modify(self, request: Request) -> Response:
+        """Changes the labels of a message."""
         wanted = await json_object(request)
         row = self._mailbox.relabel(
             request.path_params["id"],
@@ -156,14 +120,16 @@ class Api:
         )
         return JSONResponse(_brief(row))
 
-    async def _attachment(self, request: Request) -> Response:
+    async def attachment(self, request: Request) -> Response:
+        """Shows the content of a part."""
         row = self._mailbox.get(request.path_params["id"])
         data = mime.attachment(mime.parse(row["raw"]), request.path_params["attachment"])
         if data is None:
             raise GmailError(404)
         return JSONResponse({"size": len(data), "data": mime.encoded(data)})
 
-    async def _thread(self, request: Request) -> Response:
+    async def thread(self, request: Request) -> Response:
+        """Shows a thread."""
         rows = self._mailbox.thread(request.path_params["id"])
         return JSONResponse(
             {
@@ -173,7 +139,8 @@ class Api:
             }
         )
 
-    async def _drafts(self, request: Request) -> Response:
+    async def drafts(self, request: Request) -> Response:
+        """Lists the drafts."""
         page = self._mailbox.drafts(_size(request), _token(request))
         shape: dict[str, Any] = {"resultSizeEstimate": len(page.rows)}
         if page.rows:
@@ -188,21 +155,69 @@ class Api:
             shape["nextPageToken"] = page.next_token
         return JSONResponse(shape)
 
-    async def _create_draft(self, request: Request) -> Response:
+    async def create_draft(self, request: Request) -> Response:
+        """Keeps a draft."""
         draft_id, row = self._sending.create_draft(await submitted(request, draft=True))
         return JSONResponse({"id": draft_id, "message": _brief(row)})
 
-    async def _send_draft(self, request: Request) -> Response:
+    async def send_draft(self, request: Request) -> Response:
+        """Sends a draft."""
         return JSONResponse(_brief(self._sending.send_draft(await submitted(request, draft=True))))
 
-    async def _draft(self, request: Request) -> Response:
+    async def draft(self, request: Request) -> Response:
+        """Shows a draft."""
         draft_id = request.path_params["id"]
         row = self._mailbox.get(self._mailbox.draft(draft_id))
         return JSONResponse({"id": draft_id, "message": _shaped(request, row)})
 
-    async def _delete_draft(self, request: Request) -> Response:
+    async def delete_draft(self, request: Request) -> Response:
+        """Deletes a draft."""
         self._sending.delete_draft(request.path_params["id"])
         return Response(status_code=204)
+
+
+class Front:
+    """Finds the mailbox that a request's token opens, and lets its API answer."""
+
+    def __init__(self, access: Access, apis: Mapping[str, Api]) -> None:
+        self._access = access
+        self._apis = apis
+
+    def routes(self) -> list[Route]:
+        """Returns the routes, each behind the check of the bearer token."""
+        table: list[tuple[str, str, Handler]] = [
+            ("GET", "/profile", Api.profile),
+            ("POST", "/watch", Api.start_watch),
+            ("POST", "/stop", Api.stop_watch),
+            ("GET", "/history", Api.history),
+            ("GET", "/messages", Api.list_messages),
+            ("POST", "/messages/send", Api.send),
+            ("GET", "/messages/{id}", Api.get),
+            ("POST", "/messages/{id}/modify", Api.modify),
+            ("GET", "/messages/{id}/attachments/{attachment}", Api.attachment),
+            ("GET", "/threads/{id}", Api.thread),
+            ("GET", "/drafts", Api.drafts),
+            ("POST", "/drafts", Api.create_draft),
+            ("POST", "/drafts/send", Api.send_draft),
+            ("GET", "/drafts/{id}", Api.draft),
+            ("DELETE", "/drafts/{id}", Api.delete_draft),
+        ]
+        routes = [
+            Route(f"{_ROOT}{path}", partial(self._checked, handler), methods=[method])
+            for method, path, handler in table
+        ]
+        uploads = [row for row in table if row[0] == "POST" and row[1] != "/watch"]
+        return routes + [
+            Route(f"/upload{_ROOT}{path}", partial(self._checked, handler), methods=[method])
+            for method, path, handler in uploads
+        ]
+
+    async def _checked(self, handler: Handler, request: Request) -> Response:
+        mailbox = self._access.check(request)
+        try:
+            return await handler(self._apis[mailbox], request)
+        except BadInputError as exc:
+            raise GmailError(400, str(exc)) from exc
 
 
 def _brief(row: Row) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.applications import Starlette
@@ -16,9 +17,9 @@ from simulators import outgoing as calls
 from simulators.control import control_routes
 from simulators.database import Database
 from simulators.faults import FaultMiddleware
-from simulators.gmail import access, keys, mailbox, push
+from simulators.gmail import access, keys, mailbox, mime, push
 from simulators.gmail.access import Access
-from simulators.gmail.api import Api
+from simulators.gmail.api import Api, Front
 from simulators.gmail.errors import GmailError, body_for
 from simulators.gmail.keys import Keys
 from simulators.gmail.mailbox import Mailbox
@@ -31,44 +32,70 @@ from simulators.outgoing import Outgoing
 from simulators.rules import FaultBook
 
 _BODY_LIMIT: Final = 35 * 1024 * 1024
-_SCHEMA: Final = calls.SCHEMA + mailbox.SCHEMA + keys.SCHEMA + push.SCHEMA + access.SCHEMA
+_MAILBOX_SCHEMA: Final = mailbox.SCHEMA + push.SCHEMA
+_SCHEMA: Final = calls.SCHEMA + keys.SCHEMA + access.SCHEMA + _MAILBOX_SCHEMA
 # What a client holds on to outlives a reset: tokens, keys, the watch.
-_SPARED: Final = frozenset({"tokens", "keys", "watches"})
+_SPARED: Final = frozenset({"access_tokens", "keys", "watches"})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Holds one mailbox with its own state file, and what acts on it."""
+
+    database: Database
+    mailbox: Mailbox
+    watch: Watch
+    receiving: Receiving
+    api: Api
 
 
 class Control:
     """Answers the endpoints that play the outside world."""
 
-    def __init__(
-        self, receiving: Receiving, box: Mailbox, watch: Watch, signing: Keys, tokens: Access
-    ) -> None:
-        self._receiving = receiving
-        self._mailbox = box
-        self._watch = watch
+    def __init__(self, accounts: Mapping[str, Account], signing: Keys, tokens: Access) -> None:
+        self._accounts = accounts
         self._keys = signing
         self._access = tokens
 
     async def receive(self, request: Request) -> Response:
-        """Plays a customer writing: `message/rfc822`, or JSON that describes a mail."""
+        """Plays a customer writing: `message/rfc822`, or JSON that describes a mail.
+
+        It arrives in each mailbox of ours among its recipients, or in the first if it names none.
+        """
+        first = next(iter(self._accounts.values())).receiving
         if request.headers.get("content-type", "").startswith("message/"):
             raw = await request.body()
         else:
-            raw = self._receiving.composed(await json_object(request))
-        return JSONResponse(self._receiving.receive(raw))
+            raw = first.composed(await json_object(request))
+        named = [a for a in mime.facts(mime.parse(raw)).recipients if a in self._accounts]
+        arrived = [
+            self._accounts[address].receiving.receive(raw)
+            for address in dict.fromkeys(named or [next(iter(self._accounts))])
+        ]
+        return JSONResponse({**arrived[0], "copies": arrived[1:]})
 
     async def expire(self, request: Request) -> Response:
-        """Lets things run out: `history_before` (a history id), `watch`, `tokens` (true)."""
+        """Lets things run out: `history_before` (a history id), `watch`, `tokens` (true), of one `mailbox` or the first."""
         wanted = await json_object(request)
-        if unknown := set(wanted) - {"history_before", "watch", "tokens"}:
+        if unknown := set(wanted) - {"history_before", "watch", "tokens", "mailbox"}:
             raise BadInputError(f"unknown fields: {', '.join(sorted(unknown))}")
+        address = str(wanted.get("mailbox") or next(iter(self._accounts)))
+        account = self._accounts.get(address.lower())
+        if account is None:
+            raise BadInputError("mailbox is none of ours")
         if wanted.get("history_before") is not None:
             if not str(wanted["history_before"]).isdecimal():
                 raise BadInputError("history_before is a history id")
-            self._mailbox.expire_history(int(wanted["history_before"]))
+            account.mailbox.expire_history(int(wanted["history_before"]))
         if wanted.get("watch"):
-            self._watch.stop()
+            account.watch.stop()
         if wanted.get("tokens"):
             self._access.expire_all()
+        return JSONResponse({})
+
+    async def access(self, request: Request) -> Response:
+        """Changes what is granted: `scopes`, `delegation`, `mail`, `topic`; tokens given out before keep theirs."""
+        self._access.allow(await json_object(request))
         return JSONResponse({})
 
     async def rotate(self, _request: Request) -> Response:
@@ -83,35 +110,51 @@ class Control:
 
 
 def build(settings: Settings) -> Starlette:
-    """Wires the simulator over its state file."""
+    """Wires the simulator over its state files."""
     database = Database(settings.home / "gmail.sqlite3", _SCHEMA, _SPARED)
     book = FaultBook(database)
     signing = Keys(database)
     writer = PushWriter(settings, signing)
     outgoing = Outgoing(database, book, writer.write, push.POLICIES, push.ANSWER_SECONDS)
-    watch = Watch(settings, database, outgoing)
-    box = Mailbox(database, watch.changed)
     tokens = Access(settings, database)
-    sending = Sending(settings.address, database, box)
-    receiving = Receiving(settings.address, database, box)
-    control = Control(receiving, box, watch, signing, tokens)
-    api = Api(settings.address, tokens, box, sending, watch)
+    accounts: dict[str, Account] = {}
+
+    def arrive(address: str, raw: bytes) -> None:
+        if address in accounts:
+            accounts[address].receiving.receive(raw)
+
+    for number, address in enumerate(settings.addresses):
+        own = database if number == 0 else _opened(settings, number)
+        watch = Watch(settings, address, own, outgoing, tokens.topic_allowed)
+        box = Mailbox(own, watch.changed)
+        sending = Sending(address, own, box, database, arrive)
+        receiving = Receiving(address, own, box)
+        accounts[address] = Account(own, box, watch, receiving, Api(address, box, sending, watch))
+    control = Control(accounts, signing, tokens)
+    front = Front(tokens, {address: account.api for address, account in accounts.items()})
+    others = [account.database for account in accounts.values() if account.database is not database]
+
+    def forget() -> None:
+        for one in others:
+            one.wipe()
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with outgoing.running():
             yield
-        database.close()
+        for one in (database, *others):
+            one.close()
 
     return Starlette(
         routes=[
-            *api.routes(),
+            *front.routes(),
             Route("/token", tokens.token, methods=["POST"]),
             Route("/certs", control.certs),
             Route("/_receive", control.receive, methods=["POST"]),
             Route("/_expire", control.expire, methods=["POST"]),
+            Route("/_access", control.access, methods=["POST"]),
             Route("/_rotate_key", control.rotate, methods=["POST"]),
-            *control_routes(database, book, outgoing, lambda: None),
+            *control_routes(database, book, outgoing, forget),
         ],
         middleware=[
             Middleware(FaultMiddleware, book=book, error_body=body_for, body_limit=_BODY_LIMIT)
@@ -125,12 +168,16 @@ def build(settings: Settings) -> Starlette:
     )
 
 
+def _opened(settings: Settings, number: int) -> Database:
+    return Database(settings.home / f"gmail-{number + 1}.sqlite3", _MAILBOX_SCHEMA, _SPARED)
+
+
 async def _refused(_request: Request, exc: Exception) -> Response:
     if not isinstance(exc, GmailError):
         raise exc
     headers = {"www-authenticate": 'Bearer realm="https://accounts.google.com/"'}
     return Response(
-        json.dumps(body_for(exc.status, str(exc))),
+        json.dumps(body_for(exc.status, str(exc), exc.reason)),
         exc.status,
         headers if exc.status == 401 else None,  # noqa: PLR2004
         media_type="application/json; charset=UTF-8",

@@ -18,14 +18,15 @@ _CAUSES: Final = {
 class GmailError(Exception):
     """Raised to answer a request with Google's error document."""
 
-    def __init__(self, status: int, message: str | None = None) -> None:
+    def __init__(self, status: int, message: str | None = None, reason: str | None = None) -> None:
         super().__init__(message or _CAUSES[status][2])
         self.status = status
+        self.reason = reason
 
 
-def body_for(status: int, message: str | None = None) -> dict[str, Any]:
-    """Returns Google's error document for an HTTP status."""
-    cause, reason, text = _CAUSES.get(status, ("UNKNOWN", "unknown", f"HTTP {status}"))
+def body_for(status: int, message: str | None = None, reason: str | None = None) -> dict[str, Any]:
+    """Returns Google's error document for an HTTP status; `reason` in place of the status's usual one."""
+    cause, usual, text = _CAUSES.get(status, ("UNKNOWN", "unknown", f"HTTP {status}"))
     said = message or text
-    detail = {"message": said, "domain": "global", "reason": reason}
+    detail = {"message": said, "domain": "global", "reason": reason or usual}
     return {"error": {"code": status, "message": said, "errors": [detail], "status": cause}}

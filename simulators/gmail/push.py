@@ -2,9 +2,10 @@
 
 import base64
 import json
+import re
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from simulators.database import Database, rfc3339
@@ -23,6 +24,7 @@ WATCH_SECONDS: Final = 7 * 86400.0
 # Pub/Sub waits ten seconds for an answer and goes on for seven days.
 ANSWER_SECONDS: Final = 10.0
 _GAP_SECONDS: Final = 0.05
+_TOPIC: Final = re.compile(r"projects/[^/]+/topics/[^/]+")
 _ACCEPTED: Final = frozenset({102, 200, 201, 202, 204})
 POLICIES: Final = {
     "push": Policy(
@@ -54,7 +56,7 @@ class PushWriter:
                 "sub": "local-push",
             }
         )
-        change = {"emailAddress": self._settings.address, "historyId": content["history_id"]}
+        change = {"emailAddress": content["mailbox"], "historyId": content["history_id"]}
         published, number = content["publish_time"], content["message_id"]
         body = {
             "message": {
@@ -71,10 +73,21 @@ class PushWriter:
 
 
 class Watch:
-    """Announces changes while a watch is active."""
+    """Announces one mailbox's changes while a watch is active; `allowed` tells whether Gmail may publish."""
 
-    def __init__(self, settings: Settings, database: Database, outgoing: Outgoing) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        mailbox: str,
+        database: Database,
+        outgoing: Outgoing,
+        allowed: Callable[[], bool],
+    ) -> None:
         self._settings = settings
+        self._mailbox = mailbox
+        # The first mailbox's pushes keep the name that fault rules know.
+        self._kind = "push" if mailbox == settings.addresses[0] else f"push:{mailbox}"
+        self._allowed = allowed
         self._database = database
         self._outgoing = outgoing
         self._next_time = 0.0
@@ -83,13 +96,18 @@ class Watch:
         """Begins or renews the watch for seven days and announces the mailbox's present state.
 
         Raises:
-            GmailError: 400 without a topic, 404 for a topic that is not ours.
+            GmailError: 400 without a topic's name, 404 for a topic that is not ours, 403 if Gmail may not publish.
         """
-        topic = wanted.get("topicName")
+        topic = str(wanted.get("topicName") or "")
         if not topic:
             raise GmailError(400, "topicName required")
+        if not _TOPIC.fullmatch(topic):
+            raise GmailError(400, "Invalid topicName does not match projects/*/topics/*")
         if topic != self._settings.topic:
             raise GmailError(404, f"Resource not found (resource={topic})")
+        if not self._allowed():
+            said = f"Error sending test message to Cloud PubSub {topic}"
+            raise GmailError(403, f"{said} : User not authorized to perform this action.")
         until = time.time() + WATCH_SECONDS
         behaviour = wanted.get("labelFilterBehavior") or wanted.get("labelFilterAction") or ""
         excluding = str(behaviour).lower() == "exclude"
@@ -118,13 +136,14 @@ class Watch:
     def _announce(self, history_id: int) -> None:
         now = time.time()
         content = {
+            "mailbox": self._mailbox,
             "history_id": history_id,
             "message_id": str(secrets.randbits(53)),
             "publish_time": rfc3339(now),
         }
         # A burst is announced by few pushes: one that still waits takes the newest number along.
-        if self._outgoing.amend("push", content, now + _GAP_SECONDS):
+        if self._outgoing.amend(self._kind, content, now + _GAP_SECONDS):
             return
         due = max(now, self._next_time)
         self._next_time = due + _GAP_SECONDS
-        self._outgoing.enqueue("push", self._settings.push_url, content, due)
+        self._outgoing.enqueue(self._kind, self._settings.push_url, content, due)

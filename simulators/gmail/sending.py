@@ -1,6 +1,7 @@
 """Owns what the mailbox's client writes: sent messages and drafts."""
 
 import secrets
+from collections.abc import Callable
 from email.utils import formatdate
 from sqlite3 import Row
 
@@ -15,10 +16,20 @@ from simulators.gmail.upload import Submitted
 class Sending:
     """Sends mail and keeps drafts."""
 
-    def __init__(self, address: str, database: Database, mailbox: Mailbox) -> None:
+    def __init__(
+        self,
+        address: str,
+        database: Database,
+        mailbox: Mailbox,
+        log: Database,
+        arrive: Callable[[str, bytes], None],
+    ) -> None:
+        """Takes the database that lists what was sent, and `arrive(address, raw)` for the recipients' mailboxes."""
         self._address = address
         self._database = database
         self._mailbox = mailbox
+        self._log = log
+        self._arrive = arrive
 
     def send(self, wanted: Submitted) -> Row:
         """Sends one mail and returns the new message's row.
@@ -28,7 +39,9 @@ class Sending:
         """
         with self._database.transaction():
             raw, seen, thread_id = self._accept(wanted)
-            return self._dispatch(raw, seen, thread_id)
+            row = self._dispatch(raw, seen, thread_id)
+        self._deliver(raw, seen)
+        return row
 
     def create_draft(self, wanted: Submitted) -> tuple[str, Row]:
         """Keeps a draft; returns its id and its message's row.
@@ -55,9 +68,12 @@ class Sending:
             old = self._mailbox.take_draft(wanted.draft_id)
             if wanted.raw is not None:
                 raw, seen, thread_id = self._accept(wanted)
-                return self._dispatch(raw, seen, thread_id or old["thread_id"])
-            raw = _renamed(old["raw"])
-            return self._dispatch(raw, mime.facts(mime.parse(raw)), old["thread_id"])
+            else:
+                raw, thread_id = _renamed(old["raw"]), None
+                seen = mime.facts(mime.parse(raw))
+            row = self._dispatch(raw, seen, thread_id or old["thread_id"])
+        self._deliver(raw, seen)
+        return row
 
     def delete_draft(self, draft_id: str) -> None:
         """Deletes a draft for good.
@@ -91,13 +107,18 @@ class Sending:
         fitting = wanted.thread_id and self._mailbox.thread_of_reply(seen, wanted.thread_id)
         return raw, seen, fitting or None
 
+    def _deliver(self, raw: bytes, seen: Facts) -> None:
+        for address in dict.fromkeys(seen.recipients):
+            if address != self._address.lower():
+                self._arrive(address, raw)
+
     def _dispatch(self, raw: bytes, seen: Facts, thread_id: str | None) -> Row:
         if not seen.recipients:
             raise GmailError(400, "Recipient address required")
         own = self._address.lower() in seen.recipients
         labels = ["UNREAD", "SENT", "INBOX"] if own else ["SENT"]
         row = self._mailbox.add(raw, seen, labels, thread_id)
-        self._database.record_sent(
+        self._log.record_sent(
             {
                 "time": rfc3339(row["internal_ms"] / 1000),
                 "provider_id": row["id"],

@@ -1,5 +1,6 @@
 """Runs simulators as processes for tests, and a receiver for what they post."""
 
+import functools
 import http.client
 import json
 import os
@@ -18,14 +19,42 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
 ACCOUNT_SID = "AC" + "1" * 32
 AUTH_TOKEN = "a-token-of-the-account"
 CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN = "local-client", "local-secret", "local-refresh"
 MAILBOX = "support@example.com"
+SALES, SALES_TOKEN = "sales@example.com", "sales-refresh"
 SERVICE_ACCOUNT = "push@local.iam.gserviceaccount.com"
 TOPIC = "projects/local/topics/gmail"
 
 T = TypeVar("T")
+
+
+@functools.cache
+def service_account_key() -> dict[str, str]:
+    """Returns the key that the Gmail simulator trusts, in the form of Google's key files."""
+    return new_service_account_key()
+
+
+def new_service_account_key() -> dict[str, str]:
+    """Returns another key of the same account."""
+    private = generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return {
+        "type": "service_account",
+        "project_id": "local",
+        "private_key_id": "1",
+        "private_key": private.decode(),
+        "client_email": "mail@local.iam.gserviceaccount.com",
+        "client_id": "1",
+        "token_uri": "https://oauth2.googleapis.com/token",
+    }
 
 
 def eventually(look: Callable[[], T], seconds: float = 20.0) -> T:
@@ -114,10 +143,11 @@ class Simulator:
             "FTE_PUBLIC_URL": self.public_url,
             "FTE_TWILIO_ACCOUNT_SID": ACCOUNT_SID,
             "FTE_TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-            "FTE_GMAIL_ADDRESS": MAILBOX,
+            "FTE_GMAIL_ADDRESS": f"{MAILBOX},{SALES}",
             "FTE_GMAIL_CLIENT_ID": CLIENT_ID,
             "FTE_GMAIL_CLIENT_SECRET": CLIENT_SECRET,
-            "FTE_GMAIL_REFRESH_TOKEN": REFRESH_TOKEN,
+            "FTE_GMAIL_REFRESH_TOKEN": f"{REFRESH_TOKEN},{SALES_TOKEN}",
+            "FTE_GMAIL_SERVICE_ACCOUNT": json.dumps(service_account_key()),
             "FTE_GMAIL_TOPIC": TOPIC,
             "FTE_PUBSUB_SERVICE_ACCOUNT": SERVICE_ACCOUNT,
             "FTE_OPENAI_API_KEY": "local-key",

@@ -25,9 +25,9 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.http_client import TwilioHttpClient
 
 from chassis.errors import ServiceError
+from chassis.google_access import authorised
 from chassis.sidecar import Sidecar
 from services.delivery.adapters.gmail import Gmail
-from services.delivery.adapters.google_token import GoogleToken
 from services.delivery.adapters.transport import BindingTransport
 from services.delivery.adapters.twilio import Twilio
 from services.delivery.application.ports import Attempt, Prepared
@@ -76,8 +76,8 @@ Step = Callable[[float], Any]
 
 
 def _steps(sidecar: Sidecar, far: Counting) -> dict[str, Step]:
-    token = GoogleToken(f"{far.url}/token", "client", "secret", "refresh")
-    gmail = Gmail(BindingTransport(sidecar, "gmail"), token, "support@example.com")
+    access = authorised("refresh", "client", "secret", f"{far.url}/token")
+    gmail = Gmail(BindingTransport(sidecar, "gmail"), {"support@example.com": access})
     twilio = Twilio(BindingTransport(sidecar, "twilio"), ACCOUNT, "t", "+14155238886", "http://x")
     mail = Attempt(intent(Channel.EMAIL), 1, 30, "draft")
     chat = Attempt(intent(Channel.WHATSAPP), 1, 30)

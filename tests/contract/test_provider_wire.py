@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import pytest
 
+from chassis.google_access import authorised
 from chassis.sidecar import Sidecar
 from services.delivery.adapters.gmail import Gmail
-from services.delivery.adapters.google_token import GoogleToken
 from services.delivery.adapters.transport import BindingTransport
 from services.delivery.adapters.twilio import Twilio
 from services.delivery.application.ports import Attempt, Doubt, Prepared
@@ -169,8 +169,8 @@ def wire(
         transport = BindingTransport(sidecar, name)
         started = datetime.now(UTC)
         if name == "gmail":
-            token = GoogleToken(f"{process.url}/token", CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN)
-            provider = Gmail(transport, token, MAILBOX)
+            access = authorised(REFRESH_TOKEN, CLIENT_ID, CLIENT_SECRET, f"{process.url}/token")
+            provider = Gmail(transport, {MAILBOX: access})
             return Wire(provider, process, Channel.EMAIL, SEND, name, started)
         process.call("POST", "/_window", {"number": "+15550100", "seconds_ago": 0})
         twilio = Twilio(transport, ACCOUNT_SID, AUTH_TOKEN, "+14155238886", intake.url)
@@ -374,4 +374,4 @@ async def test_refusals_are_told_apart(wire: MakeWire) -> None:
 
 async def _bearer(w: Wire) -> dict[str, str]:
     assert isinstance(w.provider, Gmail)
-    return {"authorization": f"Bearer {await w.provider._token.get()}"}
+    return {"authorization": f"Bearer {await w.provider._accesses[MAILBOX].get()}"}

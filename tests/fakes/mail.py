@@ -1,9 +1,10 @@
-"""Stands where the worker process is that reads mails."""
+"""Stands where the worker process is that reads mails, and where it is noted who wrote lately."""
 
 from dataclasses import dataclass
 
 from services.intake.application.mail import Mail, read_mail
 from services.intake.application.ports import UnreadableMailError
+from services.intake.domain.loops import Arrival, Traffic
 
 
 @dataclass
@@ -17,3 +18,11 @@ class InlineMailReader:
         if self.unreadable and self.unreadable in raw:
             raise UnreadableMailError("time")
         return read_mail(raw)
+
+
+class QuietTraffic:
+    """Knows of no mail before the one that is noted, so that no loop is seen."""
+
+    async def note(self, arrival: Arrival) -> Traffic:
+        """Notes nothing."""
+        return Traffic()

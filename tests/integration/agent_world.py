@@ -51,6 +51,7 @@ class Agent:
     heads: PostgresDueHeads
     outcomes: SendOutcomes
     turn_pool: Pool
+    ledger: Pool
     look: "asyncpg.Connection[asyncpg.Record]"
 
 
@@ -66,6 +67,7 @@ async def agent(database: Database) -> AsyncIterator[Agent]:
         PostgresDueHeads(ledger, inbound),
         SendOutcomes(ledger, turn),
         turn,
+        ledger,
         look,
     )
     await look.close()

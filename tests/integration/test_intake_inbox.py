@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
@@ -10,8 +11,13 @@ import pytest
 
 from chassis.database import Pool, open_pool
 from chassis.ledger import Receipt, Row
+from services.intake.adapters.http.mailbox_health import described
 from services.intake.adapters.inbox import Ledgers, PostgresInbox, ledgers
-from services.intake.adapters.mail_cursors import PostgresMailCursors
+from services.intake.adapters.mail_cursors import (
+    MailboxState,
+    PostgresMailCursors,
+    mailbox_states,
+)
 from services.intake.application.messages import (
     Assurance,
     Channel,
@@ -21,7 +27,7 @@ from services.intake.application.messages import (
     ProviderStatus,
     SuppressReason,
 )
-from services.intake.application.ports import Watch
+from services.intake.application.ports import Cursor, Watch
 from tests.integration.postgres import Database
 from tests.unit.intake.intake_fakes import NOW
 
@@ -204,14 +210,14 @@ async def test_the_mailbox_has_one_reader(store: Store) -> None:
         assert cursor.history_id is None
         async with two.lease() as busy:
             assert busy is None
-        await one.watched(Watch(7, NOW))
-        await one.watched(Watch(9, NOW))
-        await one.advance(12)
-        await one.advance(11)
+        await one.watched(Watch(7, NOW), NOW)
+        await one.watched(Watch(9, NOW), NOW)
+        await one.advance(12, None)
+        await one.advance(11, NOW)
     async with two.lease() as cursor:
         assert cursor is not None
         assert (cursor.history_id, cursor.watch_expire_time) == (12, NOW)
-        await two.reset(3)
+        await two.reset(3, NOW)
         await store.pool.execute(
             "UPDATE intake.mail_cursors SET lease_time = now() - interval '1 s'"
         )
@@ -219,3 +225,60 @@ async def test_the_mailbox_has_one_reader(store: Store) -> None:
         async with one.lease() as taken:
             assert taken is not None
             assert taken.history_id == 3
+
+
+async def test_what_is_known_of_a_mailbox_outlives_the_process(store: Store) -> None:
+    cursors = PostgresMailCursors(store.pool, "s@example.com", "intake-0")
+    later = NOW + timedelta(hours=1)
+    async with cursors.lease():
+        await cursors.watched(Watch(7, NOW + timedelta(days=7)), NOW)
+        await cursors.advance(9, NOW)
+        await cursors.advance(8, None)
+        await cursors.reset(20, later)
+        await cursors.reset(21, later)
+        await cursors.watch_failed("topic_not_permitted", later)
+        await cursors.look_failed("unreachable")
+        await cursors.pushed(later)
+        await cursors.began(1, later)
+    async with cursors.lease() as cursor:
+        assert cursor == Cursor(
+            21,
+            NOW + timedelta(days=7),
+            watch_time=NOW,
+            watch_try_time=later,
+            start_time=NOW,
+            seen_time=NOW,
+            resyncs=2,
+            resync_time=later,
+        )
+    [known, unknown] = await mailbox_states(store.pool, ["s@example.com", "new@example.com"])
+    assert known == MailboxState(
+        "s@example.com",
+        NOW + timedelta(days=7),
+        "topic_not_permitted",
+        later,
+        "unreachable",
+        later,
+        2,
+    )
+    assert unknown == MailboxState("new@example.com")
+    async with cursors.lease():
+        await cursors.caught_up(later)
+        await cursors.watched(Watch(30, later), later)
+    [state] = await mailbox_states(store.pool, ["s@example.com"])
+    assert (state.resyncs, state.look_error, state.watch_error) == (0, "", "")
+    assert await store.pool.fetchval("SELECT history_id FROM intake.mail_cursors") == 21
+
+
+def test_a_mailbox_is_told_in_a_word() -> None:
+    good = MailboxState("s@example.com", NOW + timedelta(days=7), "", NOW)
+    for state, word in (
+        (good, "ok"),
+        (replace(good, look_time=NOW - timedelta(minutes=6)), "not_read"),
+        (MailboxState("s@example.com"), "not_read"),
+        (replace(good, watch_expire_time=NOW + timedelta(hours=47)), "watch_ends_soon"),
+        (replace(good, watch_expire_time=None), "watch_ends_soon"),
+        (replace(good, watch_expire_time=NOW + timedelta(hours=49)), "ok"),
+        (replace(good, resyncs=3), "history_lost"),
+    ):
+        assert described(state, NOW)["state"] == word

@@ -30,13 +30,23 @@ class Outcomes(Protocol):
         """Returns whose rows these are; those that show how they failed already are left out."""
 
 
+class Names(Protocol):
+    """Where the real names of sent mails are kept."""
+
+    async def named(self, names: Mapping[UUID, tuple[str, str]]) -> None:
+        """Keeps (thread id, Message-ID) by outbox row; an empty one is unknown. Repeats change nothing."""
+
+
 class Delivered:
     """Plain *sent* outcomes are stored in bulk; any other goes through the customer's actor."""
 
-    def __init__(self, outbox: Ledger, outcomes: Outcomes, customers: ActorClient) -> None:
+    def __init__(
+        self, outbox: Ledger, outcomes: Outcomes, customers: ActorClient, names: Names
+    ) -> None:
         self._outbox = outbox
         self._outcomes = outcomes
         self._customers = customers
+        self._names = names
 
     async def take(self, event: receipts_pb2.ReceiptsIssued) -> None:
         """Takes one event over; a repeat changes nothing."""
@@ -52,6 +62,13 @@ class Delivered:
         )
         if sent:
             await self._outcomes.sent([UUID(r.row_id) for r in sent], [r.provider_id for r in sent])
+        names = {
+            UUID(r.row_id): (r.thread_id, r.internet_message_id)
+            for r in sent
+            if r.thread_id or r.internet_message_id
+        }
+        if names:
+            await self._names.named(names)
         await self._report(failed)
 
     async def _report(self, failed: Sequence[receipts_pb2.Receipt]) -> None:

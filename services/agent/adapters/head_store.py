@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -9,12 +10,12 @@ import asyncpg
 
 from chassis.database import Connection, Pool
 from fte.intake.v1 import intake_service_pb2
-from services.agent.adapters import projections
+from services.agent.adapters import mail_threads, projections
 from services.agent.adapters.due_times import RECOMPUTE_DUE
 from services.agent.adapters.event_log import read_events
 from services.agent.adapters.mapping import inbound_text
 from services.agent.application.heads import HeadRow, Hint, OpenTurn
-from services.agent.domain.events import Event
+from services.agent.domain.events import Event, MessagesTaken
 from services.agent.domain.turn import (
     ConversationId,
     CustomerId,
@@ -75,16 +76,16 @@ class PostgresHeadTransaction:
             *self._mine,
             limit,
         )
-        return [self._read(record) for record in records]
+        return await self._read(records)
 
     async def last_inbound(self) -> InboundText | None:
         """Returns the newest message that the customer wrote."""
-        record = await self._connection.fetchrow(
+        records = await self._connection.fetch(
             "SELECT source FROM agent.messages WHERE customer_id = $1 AND side = $2 AND direction = 'inbound' "
             "ORDER BY create_time DESC, handle_id, inbox_seq DESC LIMIT 1",
             *self._mine,
         )
-        return self._read(record) if record is not None else None
+        return next(iter(await self._read(records)), None)
 
     async def events(self, from_version: int) -> Sequence[Event]:
         """Returns the events from a version on, in order."""
@@ -136,7 +137,7 @@ class PostgresHeadTransaction:
             "JOIN agent.messages AS m USING (message_id) ORDER BY t.place",
             row["message_ids"],
         )
-        batch = tuple(self._read(record) for record in records)
+        batch = tuple(await self._read(records))
         return OpenTurn(ConversationId(row["conversation_id"]), batch, row["due_time"])
 
     async def rest(self) -> None:
@@ -152,6 +153,9 @@ class PostgresHeadTransaction:
         """Appends events, writes the tables that people query, moves the version and ends the lease."""
         answered = self._sources[turn.batch[-1].message_id] if turn.batch else None
         hints = await projections.write(self._connection, turn, version, events, answered)
+        for event in events:
+            if isinstance(event, MessagesTaken):
+                await mail_threads.remember_taken(self._connection, turn, event, self._sources)
         await self._connection.execute(
             "UPDATE agent.turns SET state = $2, end_time = now() WHERE turn_id = $1",
             turn.turn_id,
@@ -222,10 +226,12 @@ class PostgresHeadTransaction:
             *self._mine,
         )
 
-    def _read(self, record: asyncpg.Record) -> InboundText:
-        source = intake_service_pb2.InboundMessage.FromString(record["source"])
-        self._sources[MessageId(UUID(source.message_id))] = source
-        return inbound_text(source)
+    async def _read(self, records: Sequence[asyncpg.Record]) -> list[InboundText]:
+        sources = [intake_service_pb2.InboundMessage.FromString(r["source"]) for r in records]
+        self._sources |= {MessageId(UUID(source.message_id)): source for source in sources}
+        threads = await mail_threads.find(self._connection, *self._mine, sources)
+        texts = [inbound_text(source) for source in sources]
+        return [replace(text, thread=threads.get(text.message_id)) for text in texts]
 
 
 def _head(record: asyncpg.Record) -> HeadRow:

@@ -298,10 +298,15 @@ def outbound_message(
     send_seq: int,
     answered: intake_service_pb2.InboundMessage,
     reference: str,
+    reply_id: str,
 ) -> agent_service_pb2.OutboundMessage:
-    """Builds what delivery sends; the recipient is the handle of the message that is answered."""
+    """Builds what delivery sends; the recipient is the handle of the message that is answered.
+
+    `reply_id` stands first among a mail's References: mail programs shorten them in the middle.
+    """
     email = answered.email if answered.HasField("email") else None
-    references = [r for r in (*email.references, email.internet_message_id) if r] if email else []
+    ids = (reply_id, *email.references, email.internet_message_id) if email else ()
+    references = list(dict.fromkeys(one for one in ids if one))
     kind = f"OUTBOUND_KIND_{response.kind.name}"
     return agent_service_pb2.OutboundMessage(
         outbox_id=str(part.outbox_id),
@@ -323,6 +328,7 @@ def outbound_message(
         status_url=turn.batch[-1].status_url,
         ticket_reference=reference,
         due_time=timestamp(turn.due_time),
+        mailbox=email.mailbox if email else "",
     )
 
 

@@ -11,6 +11,7 @@ from chassis.ledger import Row
 from fte.agent.v1 import agent_events_pb2
 from fte.intake.v1 import intake_service_pb2
 from fte.metrics.v1 import metrics_events_pb2
+from services.agent.adapters import mail_threads
 from services.agent.adapters.escalations import announce, escalate
 from services.agent.adapters.event_log import append_events
 from services.agent.adapters.mapping import channel_to_proto, outbound_message, timestamp
@@ -228,8 +229,11 @@ class _Projector:
         if self._answered is None:
             raise ValueError("a response goes to somebody who wrote")
         sequence = range(first_seq, first_seq + len(event.parts))
+        reply_id = await self._reply_id(event, self._answered)
         contents = [
-            outbound_message(self._turn, event, part, seq, self._answered, self._reference)
+            outbound_message(
+                self._turn, event, part, seq, self._answered, self._reference, reply_id
+            )
             for part, seq in zip(event.parts, sequence, strict=True)
         ]
         await self._connection.execute(
@@ -251,6 +255,17 @@ class _Projector:
         self.hints += [
             Hint(LedgerName.OUTBOX, part.outbox_id, topic, group) for part in event.parts
         ]
+
+    async def _reply_id(
+        self, event: ResponseGiven, answered: intake_service_pb2.InboundMessage
+    ) -> str:
+        if not answered.HasField("email") or event.ticket_id is None:
+            return ""
+        reply_id = mail_threads.new_reply_id(answered.email.mailbox)
+        await mail_threads.remember_reply_id(
+            self._connection, self._turn, reply_id, event.ticket_id, answered.subject
+        )
+        return reply_id
 
     async def _escalate(self, event: Escalated) -> None:
         row = await escalate(

@@ -210,7 +210,8 @@ def new_turn(
     head: HeadRow, state: State, batch: tuple[InboundText, ...], new_id: Callable[[], UUID]
 ) -> Turn:
     """Makes the head's next turn, in the active conversation or a new one; an ownership change has no batch."""
-    conversation_id = state.active_conversation(head.now) or ConversationId(new_id())
+    first = batch[0] if batch else None
+    conversation_id = state.active_conversation(head.now, first) or ConversationId(new_id())
     return _turn(head, state, batch, TurnId(new_id()), conversation_id)
 
 
@@ -223,7 +224,7 @@ async def read_state(transaction: HeadTransaction, head: HeadRow, cached: State 
 
 
 def _first_batch(waiting: Sequence[InboundText]) -> tuple[InboundText, ...]:
-    """The oldest waiting messages that belong together: one channel, one form, one subject; the rest queues behind."""
+    """The oldest waiting messages that belong together: one channel, form, thread and subject; the rest queues behind."""
     batch: list[InboundText] = []
     for message in waiting:
         if _kind(message) != _kind(batch[0] if batch else message):
@@ -233,7 +234,8 @@ def _first_batch(waiting: Sequence[InboundText]) -> tuple[InboundText, ...]:
 
 
 def _kind(message: InboundText) -> tuple[Channel, TicketId | None, str]:
-    return message.channel, message.form_ticket_id, topic(mail_subject(message))
+    thread = message.thread.ticket_id if message.thread else None
+    return message.channel, message.form_ticket_id or thread, topic(mail_subject(message))
 
 
 def _turn(

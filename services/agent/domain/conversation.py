@@ -57,24 +57,42 @@ class State:
     last_message_time: datetime | None = None
     language: str = DEFAULT_LANGUAGE
 
-    def active_conversation(self, now: datetime) -> ConversationId | None:
-        """The conversation that a message of now belongs to; absent when a new one starts."""
-        if self.last_message_time is None or now - self.last_message_time > ACTIVE_FOR:
-            return None
-        return self.conversation_id
+    def active_conversation(
+        self, now: datetime, message: InboundText | None = None
+    ) -> ConversationId | None:
+        """The conversation that a message of now belongs to; absent when a new one starts.
+
+        A mail in a thread of the last conversation goes on with it, however late it comes.
+        """
+        recent = self.last_message_time is not None and now - self.last_message_time <= ACTIVE_FOR
+        if recent or (message is not None and self._in_thread(message) is not None):
+            return self.conversation_id
+        return None
 
     def ticket(self, message: InboundText | None) -> Ticket | None:
-        """The ticket that a message goes on with: the form's, that of the mail's subject, or else the newest.
+        """The ticket that a message goes on with: the form's, the thread's, the subject's, or else the newest.
 
-        A mail with a new subject goes on with none: it begins a matter of its own in the same conversation.
+        A mail with a new subject goes on with none, be it written into an old thread: it begins a matter of its own
+        in the same conversation.
         """
         if message is not None and message.form_ticket_id is not None:
             return next((t for t in self.tickets if t.ticket_id == message.form_ticket_id), None)
+        found = self._in_thread(message) if message is not None else None
+        if found is not None:
+            return found
         subject = mail_subject(message) if message is not None else ""
         same = [t for t in self.tickets if topic(t.subject) == topic(subject)] if subject else []
-        if same or begins_anew(subject):
+        threaded = message is not None and message.thread is not None
+        if same or threaded or begins_anew(subject):
             return same[-1] if same else None
         return self.tickets[-1] if self.tickets else None
+
+    def _in_thread(self, message: InboundText) -> Ticket | None:
+        """The ticket of the mail's thread, if the subject is still that of the thread."""
+        thread = message.thread
+        if thread is None or topic(mail_subject(message)) != thread.topic:
+            return None
+        return next((t for t in self.tickets if t.ticket_id == thread.ticket_id), None)
 
     def history(self, ticket_id: TicketId | None, *, whole: bool) -> tuple[HistoryLine, ...]:
         """The lines that a turn may see: the whole conversation, or those of one ticket only."""

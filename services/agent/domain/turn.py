@@ -81,8 +81,19 @@ class Urgency(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MailThread:
+    """The matter of the same customer and side that a mail's thread belongs to; `topic` is its subject made comparable."""
+
+    ticket_id: TicketId
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
 class InboundText:
-    """One message of the batch: what the customer wrote, and what the form asked beside it."""
+    """One message of the batch: what the customer wrote, and what the form asked beside it.
+
+    `thread` is there when a mail goes on in a thread that this customer and side already have.
+    """
 
     message_id: MessageId
     channel: Channel
@@ -95,6 +106,7 @@ class InboundText:
     form_reference: str = ""
     sender_name: str = ""
     status_url: str = ""
+    thread: MailThread | None = None
 
 
 @dataclass(frozen=True, slots=True)

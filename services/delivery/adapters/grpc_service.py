@@ -9,7 +9,7 @@ import structlog
 from chassis.errors import Unavailable
 from fte.delivery.v1 import delivery_service_pb2 as delivery
 from fte.delivery.v1 import delivery_service_pb2_grpc as delivery_grpc
-from services.delivery.application.ports import Answers, IntentStore, StoreAway
+from services.delivery.application.ports import Answers, IntentStore, SentMails, StoreAway
 
 SERVICE_NAME = delivery.DESCRIPTOR.services_by_name["DeliveryService"].full_name
 
@@ -19,9 +19,10 @@ log = structlog.get_logger(__name__)
 class DeliveryServicer(delivery_grpc.DeliveryServiceServicer):
     """What other services ask of delivery beside events."""
 
-    def __init__(self, store: IntentStore, answers: Answers) -> None:
+    def __init__(self, store: IntentStore, answers: Answers, mails: SentMails) -> None:
         self._store = store
         self._answers = answers
+        self._mails = mails
 
     async def RaiseFence(  # noqa: N802 - the contract's name
         self,
@@ -46,3 +47,26 @@ class DeliveryServicer(delivery_grpc.DeliveryServiceServicer):
         return delivery.RaiseFenceResponse(
             cancelled=len(raised.cancelled), in_flight=raised.in_flight
         )
+
+    async def FindSentMail(  # noqa: N802 - the contract's name
+        self,
+        request: delivery.FindSentMailRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> delivery.FindSentMailResponse:
+        """Tells whether a mail is one of ours, by any id that it carries."""
+        try:
+            found = await self._mails.found(
+                request.provider_id, request.internet_message_id, _uuid(request.intent_id)
+            )
+        except StoreAway as error:
+            raise Unavailable(
+                "The database does not answer.", metadata={"dependency": "database"}
+            ) from error
+        return delivery.FindSentMailResponse(found=found)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

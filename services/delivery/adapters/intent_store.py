@@ -292,7 +292,8 @@ class PostgresIntentStore:
             await self._add_notice(connection, notice)
         if intent.kind is Kind.WEB_NOTICE:
             return None  # Nobody waits for it.
-        return Receipt(row["intent_id"], step.state, step.provider_id)
+        thread_id = step.provider_thread_id or row["provider_thread_id"] or ""
+        return Receipt(row["intent_id"], step.state, step.provider_id, thread_id)
 
     async def _add_notice(self, connection: Connection, notice: Intent) -> None:
         address = notice.letter.recipient.strip().lower().encode()
@@ -349,7 +350,13 @@ class PostgresIntentStore:
 
 
 def _receipt(row: asyncpg.Record) -> Receipt:
-    return Receipt(row["intent_id"], State(row["state"]), row["provider_id"] or "")
+    return Receipt(
+        row["intent_id"],
+        State(row["state"]),
+        row["provider_id"] or "",
+        row["provider_thread_id"] or "",
+        row["internet_message_id"] or "",
+    )
 
 
 def _cancelled(rows: Sequence[asyncpg.Record]) -> tuple[Receipt, ...]:

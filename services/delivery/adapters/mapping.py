@@ -76,6 +76,7 @@ def intent_of(message: agent.OutboundMessage, kind: Kind | None = None) -> Inten
             status_url=message.status_url,
             ticket_reference=message.ticket_reference,
             due_time=message.due_time.ToDatetime(UTC) if message.HasField("due_time") else None,
+            mailbox=message.mailbox,
         ),
     )
 
@@ -104,6 +105,7 @@ def content_of(intent: Intent) -> bytes:
         last_part=intent.last_part,
         status_url=letter.status_url,
         ticket_reference=letter.ticket_reference,
+        mailbox=letter.mailbox,
     )
     if letter.due_time is not None:
         message.due_time.FromDatetime(letter.due_time)

@@ -5,11 +5,13 @@ Lock order, so that nothing deadlocks: fences before intents, intents by their i
 
 # $1 is a list of row ids.
 RECEIPTS = """
-    SELECT intent_id, state, provider_id FROM delivery.intents WHERE intent_id = ANY ($1)
+    SELECT intent_id, state, provider_id, provider_thread_id, internet_message_id
+    FROM delivery.intents WHERE intent_id = ANY ($1)
 """
 
 RECENT_RECEIPTS = """
-    SELECT intent_id, state, provider_id FROM delivery.intents
+    SELECT intent_id, state, provider_id, provider_thread_id, internet_message_id
+    FROM delivery.intents
     WHERE final_time > now() - $1 * interval '1 second' AND kind <> 'web_notice'
     ORDER BY final_time DESC LIMIT 1000
 """
@@ -135,7 +137,7 @@ SAVE_PREPARATION = """
 
 LOCK = """
     SELECT intent_id, kind, channel, content, state, attempts, resends, witness_readings, draft_id,
-           provider_id, provider_status,
+           provider_id, provider_status, provider_thread_id,
            coalesce(now() - unknown_time, interval '0') AS unknown_for, now() - create_time AS age,
            now() AS now,
            (SELECT a.start_time FROM delivery.attempts a

@@ -31,11 +31,16 @@ class StoreAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The answer to one outbox row: stored while `state` is open, else settled with its word."""
+    """The answer to one outbox row: stored while `state` is open, else settled with its word.
+
+    A mail's receipt comes again once its Message-ID was read back.
+    """
 
     row_id: UUID
     state: State
     provider_id: str = ""
+    thread_id: str = ""
+    internet_message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +217,36 @@ class IntentStore(Protocol):
 
     async def note_health(self, channel: Channel, phase: Phase) -> None:
         """Records a metric fact about a provider's breaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """A sent mail whose Message-ID was not read back yet."""
+
+    intent: Intent
+    provider_id: str
+
+
+class SentMails(Protocol):
+    """The mails among the intents, by what they are known by; every method raises `StoreAway`."""
+
+    async def unnamed(self, limit: int, hold_seconds: float) -> Sequence[Unnamed]:
+        """Claims mails sent within the last day without a Message-ID, by moving their next look."""
+
+    async def name(self, intent_id: IntentId, internet_message_id: str) -> Receipt | None:
+        """Keeps the Message-ID of a mail, empty if it cannot be had any more; returns its receipt."""
+
+    async def found(
+        self, provider_id: str, internet_message_id: str, intent_id: UUID | None
+    ) -> bool:
+        """Tells whether one of the ids is of a mail that we sent or are sending; empty ones are nobody's."""
+
+
+class MailProvider(Protocol):
+    """A provider of mails that can be asked what a mail was named."""
+
+    async def internet_message_id(self, mail: Unnamed) -> str | None:
+        """Returns the Message-ID that a sent mail got, empty if the mail is gone; None if it cannot be read now."""
 
 
 class OutboundSource(Protocol):

@@ -72,7 +72,10 @@ _OPEN = frozenset({State.PENDING, State.ATTEMPTING, State.UNKNOWN})
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What is sent and to whom, frozen; `thread_id` and what follows serve one channel each."""
+    """What is sent and to whom, frozen; `thread_id` and what follows serve one channel each.
+
+    `mailbox` is the one of ours that a mail leaves from, empty for the first.
+    """
 
     recipient_type: HandleType
     recipient: str
@@ -85,6 +88,7 @@ class Letter:
     status_url: str = ""
     ticket_reference: str = ""
     due_time: datetime | None = None
+    mailbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
@@ -14,12 +14,18 @@ from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
 from chassis.errors import ServiceError
+from chassis.google_access import (
+    GoogleAccess,
+    GoogleFault,
+    TokenUnavailable,
+    fault_of_answer,
+)
 from chassis.sidecar import BindingAnswer, Sidecar
-from services.intake.adapters.google_access import AccessToken
 from services.intake.application.ports import (
     FetchedMail,
     HistoryGoneError,
     HistoryPage,
+    ListPage,
     MailboxAwayError,
     Watch,
 )
@@ -27,22 +33,21 @@ from services.intake.application.ports import (
 BINDING = "gmail"
 _SECONDS = 15.0
 _PAGE = 100
-_UNAUTHORIZED = 401
-_NOT_FOUND = 404
+_UNAUTHORIZED, _NOT_FOUND = 401, 404
 _TOO_LARGE = "RESOURCE_EXHAUSTED"
 # Go's transport decompresses only what it asked for itself.
 _DROPPED_HEADERS = frozenset(("accept-encoding", "user-agent", "content-length"))
 _REBUILT_HEADERS = frozenset(("content-type", "content-transfer-encoding", "mime-version"))
 
 
-class TooLargeError(Exception):
+class TooLargeError(MailboxAwayError):
     """An answer does not fit through the sidecar."""
 
 
 class GmailMailbox:
     """Reads one mailbox. No request of it changes mail, so each may be repeated."""
 
-    def __init__(self, sidecar: Sidecar, access: AccessToken, topic: str) -> None:
+    def __init__(self, sidecar: Sidecar, access: GoogleAccess, topic: str) -> None:
         self._sidecar = sidecar
         self._access = access
         self._topic = topic
@@ -67,7 +72,8 @@ class GmailMailbox:
         request = self._users.history().list(
             userId="me",
             startHistoryId=str(start),
-            historyTypes=["messageAdded"],
+            # A person takes a customer's mail out of the spam folder: that adds a label.
+            historyTypes=["messageAdded", "labelAdded"],
             labelId="INBOX",
             maxResults=_PAGE,
             pageToken=token,
@@ -77,35 +83,53 @@ class GmailMailbox:
         except _NotFoundError:
             raise HistoryGoneError from None
         records = answer.get("history", [])
-        found = (
-            str(added["message"]["id"])
-            for record in records
-            for added in record.get("messagesAdded", [])
-        )
+        added, moved = _added(records), _moved(records)
         return HistoryPage(
-            message_ids=tuple(dict.fromkeys(found)),
+            message_ids=tuple(dict.fromkeys((*added, *moved))),
             last_id=max((int(record["id"]) for record in records), default=start),
             newest_id=int(answer.get("historyId", start)),
             next_token=answer.get("nextPageToken"),
+            moved_ids=frozenset(moved) - frozenset(added),
         )
 
+    async def recent(self, since: datetime, token: str | None) -> ListPage:
+        """Returns a page of what lies in the inbox and came at `since` or later."""
+        answer = await self._call(
+            self._users.messages().list(
+                userId="me",
+                labelIds=["INBOX"],
+                q=f"after:{int(since.timestamp())}",
+                maxResults=_PAGE,
+                pageToken=token,
+            )
+        )
+        found = tuple(str(message["id"]) for message in answer.get("messages", []))
+        return ListPage(found, answer.get("nextPageToken"))
+
     async def fetch(self, message_id: str) -> FetchedMail | None:
-        """Returns a mail; one that is too large for the sidecar comes without its attachments."""
+        """Returns a mail; one that is too large for the sidecar comes without its attachments, or its text."""
         try:
-            try:
-                answer = await self._message(message_id, "raw")
-                raw = _decoded(answer.get("raw", ""))
-            except TooLargeError:
-                answer = await self._message(message_id, "full")
-                raw = _rebuilt(answer.get("payload", {}))
+            answer = await self._message(message_id, "raw")
+            return _fetched(message_id, answer, _decoded(answer.get("raw", "")))
         except _NotFoundError:
             return None
-        return FetchedMail(
-            message_id=message_id,
-            thread_id=str(answer.get("threadId", "")),
-            labels=frozenset(answer.get("labelIds", [])),
-            raw=raw,
-        )
+        except TooLargeError:
+            pass
+        try:
+            answer = await self._message(message_id, "full")
+            return _fetched(message_id, answer, _rebuilt(answer.get("payload", {})))
+        except _NotFoundError:
+            return None
+        except TooLargeError:
+            return await self.fetch_head(message_id)
+
+    async def fetch_head(self, message_id: str) -> FetchedMail | None:
+        """Returns a mail's headers without its content, or None if it was deleted meanwhile."""
+        try:
+            answer = await self._message(message_id, "metadata")
+        except _NotFoundError:
+            return None
+        return _fetched(message_id, answer, _rebuilt(answer.get("payload", {})))
 
     async def _message(self, message_id: str, shape: str) -> dict[str, Any]:
         return await self._call(
@@ -113,24 +137,32 @@ class GmailMailbox:
         )
 
     async def _call(self, request: Any) -> dict[str, Any]:
-        token = await self._access.current()
+        token = await self._token()
         answer = await self._carry(request, token)
         if answer.status == _UNAUTHORIZED:
-            answer = await self._carry(request, await self._access.replace(token))
+            self._access.forget(token)
+            answer = await self._carry(request, await self._token())
         try:
             read = request.postproc(httplib2.Response({"status": answer.status}), answer.body)
         except HttpError as error:
             status = int(error.resp.status)
-            if status == _NOT_FOUND:
+            fault = fault_of_answer(status, answer.body)
+            if status == _NOT_FOUND and fault is not GoogleFault.TOPIC_UNKNOWN:
                 raise _NotFoundError from None
             # The error's text holds the address of the request and Google's words.
-            raise MailboxAwayError(f"Gmail answered {status}") from None
+            raise MailboxAwayError(f"Gmail answered {status}: {fault}", fault) from None
         except (ValueError, UnicodeDecodeError):
             read = None
         if not isinstance(read, dict):
             # The client hands out as text what is no JSON.
             raise MailboxAwayError("Gmail's answer cannot be read")
         return read
+
+    async def _token(self) -> str:
+        try:
+            return await self._access.get()
+        except TokenUnavailable as error:
+            raise MailboxAwayError(f"no access token: {error.fault}", error.fault) from None
 
     async def _carry(self, request: Any, token: str) -> BindingAnswer:
         parts = urlsplit(request.uri)
@@ -150,8 +182,32 @@ class GmailMailbox:
             )
         except ServiceError as error:
             if error.metadata.get("grpc_code") == _TOO_LARGE:
-                raise TooLargeError from None
-            raise MailboxAwayError(f"no answer: {error.reason}") from error
+                raise TooLargeError("the answer is too large") from None
+            raise MailboxAwayError(f"no answer: {error.reason}", GoogleFault.UNREACHABLE) from error
+
+
+def _added(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [str(one["message"]["id"]) for r in records for one in r.get("messagesAdded", [])]
+
+
+def _moved(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
+        str(one["message"]["id"])
+        for record in records
+        for one in record.get("labelsAdded", [])
+        if "INBOX" in one.get("labelIds", ())
+    ]
+
+
+def _fetched(message_id: str, answer: Mapping[str, Any], raw: bytes) -> FetchedMail:
+    came = str(answer.get("internalDate", ""))
+    return FetchedMail(
+        message_id=message_id,
+        thread_id=str(answer.get("threadId", "")),
+        labels=frozenset(answer.get("labelIds", [])),
+        raw=raw,
+        receive_time=datetime.fromtimestamp(int(came) / 1000, UTC) if came.isdecimal() else None,
+    )
 
 
 class _NotFoundError(Exception):

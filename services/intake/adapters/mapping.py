@@ -65,6 +65,8 @@ def message_content(message: InboundMessage) -> bytes:
         content.email.thread_id = message.email.thread_id
         content.email.internet_message_id = message.email.internet_message_id
         content.email.references.extend(message.email.references)
+        content.email.mailbox = message.email.mailbox
+        content.email.in_reply_to.extend(message.email.in_reply_to)
         content.email.has_hidden_text = message.email.has_hidden_text
         for file in message.email.attachments:
             content.email.attachments.add(

@@ -62,6 +62,7 @@ class PushVerifier:
         self._clock = clock
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at: float | None = None
+        self._tried_at: float | None = None
         self._lock = asyncio.Lock()
 
     async def verify(self, authorization: str) -> None:
@@ -104,22 +105,36 @@ class PushVerifier:
             raise TokenForeignError("email_verified")
 
     async def _key(self, kid: str) -> jwt.PyJWK:
+        known = self._known(kid)
+        if known is not None:
+            return known
         async with self._lock:
-            age = self._age()
-            if age > KEYS_SECONDS or (kid not in self._keys and age > REFETCH_SECONDS):
+            # Another push may have fetched them while this one waited.
+            known = self._known(kid)
+            if known is not None:
+                return known
+            if self._age(self._tried_at) > REFETCH_SECONDS:
                 await self._load()
-            if kid not in self._keys:
+            elif self._tried_at != self._fetched_at:
+                # They could not be had just now; forged key ids must not make us ask all the time.
+                raise KeysAwayError
+            known = self._known(kid)
+            if known is None:
                 raise TokenInvalidError("unknown key")
-            return self._keys[kid]
+            return known
 
-    def _age(self) -> float:
-        return float("inf") if self._fetched_at is None else self._clock() - self._fetched_at
+    def _known(self, kid: str) -> jwt.PyJWK | None:
+        return self._keys.get(kid) if self._age(self._fetched_at) <= KEYS_SECONDS else None
+
+    def _age(self, moment: float | None) -> float:
+        return float("inf") if moment is None else self._clock() - moment
 
     async def _load(self) -> None:
+        self._tried_at = now = self._clock()
         try:
             keys = jwt.PyJWKSet.from_dict(await self._fetch()).keys
         except (httpx.HTTPError, jwt.PyJWTError, ValueError, TypeError, OSError) as error:
             log.warning("push keys cannot be had", error=type(error).__name__)
             raise KeysAwayError from error
         self._keys = {key.key_id: key for key in keys if key.key_id}
-        self._fetched_at = self._clock()
+        self._fetched_at = now

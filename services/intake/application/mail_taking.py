@@ -82,6 +82,8 @@ def to_message(fetched: FetchedMail, mail: Mail, our_address: str) -> InboundMes
             thread_id=fetched.thread_id,
             internet_message_id=mail.message_id,
             references=mail.references,
+            mailbox=our_address,
+            in_reply_to=mail.in_reply_to,
             attachments=tuple(
                 AttachedFile(one.name, one.content_type[:_TYPE_CHARACTERS], one.size)
                 for one in mail.attachments

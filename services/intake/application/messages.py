@@ -70,13 +70,16 @@ class AttachedFile:
 class EmailFacts:
     """What a reply in the same thread needs, and what is attached; the ids keep their angle brackets.
 
-    `has_hidden_text` says that a part of the mail was made invisible to people and left out.
+    `mailbox` is the one of ours that the mail came to: the reply leaves from it. `has_hidden_text` says that a part of
+    the mail was made invisible to people and left out.
     """
 
     provider_message_id: str
     thread_id: str
     internet_message_id: str = ""
     references: tuple[str, ...] = ()
+    mailbox: str = ""
+    in_reply_to: tuple[str, ...] = ()
     attachments: tuple[AttachedFile, ...] = ()
     has_hidden_text: bool = False
 

@@ -63,7 +63,14 @@ class MailTraffic(Protocol):
 
 
 class MailboxAwayError(Exception):
-    """The mailbox did not answer usefully; a later look may succeed."""
+    """The mailbox did not answer usefully; a later look may succeed.
+
+    `reason` is one word for logs, the health page and `fte check gmail`.
+    """
+
+    def __init__(self, message: str, reason: str = "away") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class HistoryGoneError(Exception):
@@ -72,22 +79,35 @@ class HistoryGoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """One page of new mail: message ids in order, the last change on it and the mailbox's newest change."""
+    """One page of new mail: message ids in order, the last change on it and the mailbox's newest change.
+
+    `moved_ids` are those among them that were in the mailbox before and were moved into the inbox.
+    """
 
     message_ids: tuple[str, ...]
     last_id: int
     newest_id: int
     next_token: str | None
+    moved_ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One page of the inbox's mails, newest first."""
+
+    message_ids: tuple[str, ...]
+    next_token: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedMail:
-    """One mail as the provider holds it."""
+    """One mail as the provider holds it; `receive_time` is when the provider took it, by its own clock."""
 
     message_id: str
     thread_id: str
     labels: frozenset[str]
     raw: bytes = field(repr=False)
+    receive_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +133,47 @@ class Mailbox(Protocol):
         """Returns what came into the inbox after `start`; raises `HistoryGoneError`."""
         ...
 
+    async def recent(self, since: datetime, token: str | None) -> ListPage:
+        """Returns what lies in the inbox and came at `since` or later."""
+        ...
+
     async def fetch(self, message_id: str) -> FetchedMail | None:
         """Returns a mail, or None if it was deleted meanwhile."""
+        ...
+
+    async def fetch_head(self, message_id: str) -> FetchedMail | None:
+        """Returns a mail's headers without its content, or None if it was deleted meanwhile."""
+        ...
+
+
+class SentMail(Protocol):
+    """What delivery knows of the mails that it sent."""
+
+    async def has(self, provider_id: str, internet_message_id: str, intent_id: str) -> bool:
+        """Tells whether one of the ids is of a mail of ours; empty ones are nobody's.
+
+        Raises `MailboxAwayError` when delivery does not answer: without it nothing is taken in.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a mailbox was read, absent before the first watch, and until when it notifies us."""
+    """How far a mailbox was read and until when it notifies us; what is absent has never happened.
+
+    `watch_time` is the last renewal, `watch_try_time` the last attempt at one. `start_time` is when we began to read,
+    `seen_time` when the newest mail that we saw came, by the provider's clock. `resyncs` counts the histories lost
+    in a row without one that could be read between them, the last at `resync_time`.
+    """
 
     history_id: int | None
     watch_expire_time: datetime | None
+    watch_time: datetime | None = None
+    watch_try_time: datetime | None = None
+    start_time: datetime | None = None
+    seen_time: datetime | None = None
+    resyncs: int = 0
+    resync_time: datetime | None = None
 
 
 class MailCursors(Protocol):
@@ -137,14 +187,30 @@ class MailCursors(Protocol):
         """Extends the lease while the reading goes on."""
         ...
 
-    async def watched(self, watch: Watch) -> None:
-        """Records a watch; its history id becomes the cursor only if there is none yet."""
+    async def watched(self, watch: Watch, now: datetime) -> None:
+        """Records a watch that began now; its history id becomes the cursor only if there is none yet."""
         ...
 
-    async def advance(self, history_id: int) -> None:
-        """Moves the cursor forward, never back."""
+    async def began(self, history_id: int, now: datetime) -> None:
+        """Records where we begin to read, if that is not known yet."""
         ...
 
-    async def reset(self, history_id: int) -> None:
-        """Puts the cursor to where the mailbox stands."""
+    async def watch_failed(self, reason: str, now: datetime) -> None:
+        """Records an attempt at a watch that failed."""
+        ...
+
+    async def advance(self, history_id: int, seen_time: datetime | None) -> None:
+        """Moves the cursor and the newest mail's time forward, never back."""
+        ...
+
+    async def caught_up(self, now: datetime) -> None:
+        """Records that the history was read to its end."""
+        ...
+
+    async def look_failed(self, reason: str) -> None:
+        """Records why the last look failed."""
+        ...
+
+    async def reset(self, history_id: int, now: datetime) -> None:
+        """Puts the cursor to where the mailbox stands, and counts a lost history."""
         ...

@@ -63,7 +63,7 @@ async def test_a_sent_intent_is_receipted_once(intents: Intents) -> None:
         )
         for _ in range(2)
     ]
-    assert receipts == [Receipt(mail.intent_id, State.SENT, "g1"), None]
+    assert receipts == [Receipt(mail.intent_id, State.SENT, "g1", "t1"), None]
     assert await intents.rows.attempts(mail.intent_id) == [("sent", None, True)]
     assert await intents.rows.facts() == 1
     assert await intents.store.change(IntentId(uuid4()), lambda _: step(State.SENT)) is None
@@ -79,7 +79,7 @@ async def test_a_late_sent_beats_unknown(intents: Intents) -> None:
             lambda p, o=outcome: after_outcome(p, 1, o, POLICY),  # type: ignore[misc]
         )
     receipts = await intents.other.receipts([mail.intent_id])
-    assert receipts[mail.intent_id] == Receipt(mail.intent_id, State.SENT, "g1")
+    assert receipts[mail.intent_id] == Receipt(mail.intent_id, State.SENT, "g1", "t1")
     assert await intents.rows.error(mail.intent_id) is None
     assert (await intents.progress(mail)).unknown_for == timedelta()
 

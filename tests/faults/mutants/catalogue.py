@@ -4,6 +4,7 @@ from tests.faults.mutants.catalogue_intake import INTAKE
 from tests.faults.mutants.catalogue_ledgers import LEDGERS
 from tests.faults.mutants.catalogue_loop import LOOP
 from tests.faults.mutants.catalogue_mail import MAIL
+from tests.faults.mutants.catalogue_mailboxes import MAILBOXES
 from tests.faults.mutants.catalogue_providers import PROVIDERS
 from tests.faults.mutants.catalogue_sending import SENDING
 from tests.faults.mutants.catalogue_takeover import TAKEOVER
@@ -14,5 +15,6 @@ from tests.faults.mutants.catalogue_worlds_sending import WORLDS_SENDING
 from tests.faults.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
-    *INTAKE, *MAIL, *LEDGERS, *TURNS, *LOOP, *TAKEOVER, *SENDING, *PROVIDERS, *WORLDS, *WORLDS_SENDING, *WORLDS_DATABASE,
+    *INTAKE, *MAIL, *MAILBOXES, *LEDGERS, *TURNS, *LOOP, *TAKEOVER, *SENDING, *PROVIDERS, *WORLDS, *WORLDS_SENDING,
+    *WORLDS_DATABASE,
 )  # fmt: skip

@@ -71,7 +71,7 @@ LOOP = (
         "one-matter-a-conversation",
         "A mail with a new subject opens a matter of its own.",
         "services/agent/domain/conversation.py",
-        "if same or begins_anew(subject):",
+        "if same or threaded or begins_anew(subject):",
         "if False:",
         caught_in(
             _TESTS + "test_topics.py", "test_a_new_subject_opens_a_ticket_in_the_same_conversation"

@@ -71,8 +71,8 @@ PROVIDERS = (
         "search-trusted-as-witness",
         "Search is a hint: what it finds counts only with the intent's own header.",
         _GMAIL,
-        "            _sent(message) for message in messages if _intent_header(message) == _id(doubt.intent)",
-        "            _sent(message) for message in messages",
+        "            _sent(message) for message in found if _intent_header(message) == _id(doubt.intent)",
+        "            _sent(message) for message in found",
         caught_in(_ANSWERS, "test_what_a_search_finds_counts_only_with_the_intents_own_header"),
     ),
     Mutant(

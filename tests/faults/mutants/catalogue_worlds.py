@@ -17,7 +17,7 @@ WORLDS = (
         _MAIL_READING,
         "            newest = page.newest_id if newest is None else newest\n",
         "            newest = page.newest_id if newest is None else newest\n"
-        "            await self._cursors.advance(newest)\n",
+        "            await self._cursors.advance(newest, None)\n",
         Seeds(),
     ),
     Mutant(

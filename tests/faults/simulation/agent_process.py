@@ -1,7 +1,7 @@
 """An agent of a world: the real use cases, actor methods and events, wired as the service wires them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -46,6 +46,13 @@ CAPACITY = 8
 LONGEST_TAKEOVER_SECONDS = 40.0
 
 
+class NoNames:
+    """Keeps no names of sent mails: in a world threads play no part."""
+
+    async def named(self, names: Mapping[UUID, tuple[str, str]]) -> None:
+        """Keeps nothing."""
+
+
 class AgentProcess:
     """What one incarnation of an agent has in memory; `run` is its root task."""
 
@@ -87,7 +94,7 @@ class AgentProcess:
             self._inbound, world.intake_stub, world.identity_stub, self._receipts, self._runner
         )
         self._arriving = Gathering("incoming", taking.take)
-        self._delivering = delivered.Delivered(self._outbox, self._outcomes, self.owners)
+        self._delivering = delivered.Delivered(self._outbox, self._outcomes, self.owners, NoNames())
 
     async def run(self) -> None:
         """Serves until the process dies."""

@@ -1,7 +1,7 @@
 """A delivery of a world: the real sending, reconciling and taking over, wired as the service wires them."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,13 +13,13 @@ from services.delivery.adapters.corrections import correction_ledger
 from services.delivery.adapters.grpc_service import DeliveryServicer
 from services.delivery.adapters.peers import AgentContent, IntakeStatuses
 from services.delivery.adapters.subscriptions import OUTBOUND_TOPICS, STATUS_TOPIC
-from services.delivery.application.ports import Patience
+from services.delivery.application.ports import Patience, Receipt, Unnamed
 from services.delivery.application.reconcile import Reconcile
 from services.delivery.application.send_due import SendDue
 from services.delivery.application.take_outbound import TakeOutbound
 from services.delivery.application.take_statuses import TakeStatuses
 from services.delivery.domain.breaker import Tolerance
-from services.delivery.domain.intent import Channel
+from services.delivery.domain.intent import Channel, IntentId
 from services.delivery.domain.transitions import Policy
 from tests.faults.simulation.intake_process import OUR_ADDRESS, OUR_NUMBER
 from tests.faults.simulation.memory_intents import MemoryIntentStore
@@ -41,6 +41,24 @@ TOLERANCE = Tolerance(faults=3, first_wait_seconds=0.5, longest_wait_seconds=6.0
 FOLLOWER_SECONDS = 3.0
 READING_SECONDS = 5.0
 ATTEMPT_SECONDS, SEND_SECONDS, AT_ONCE = 10.0, 4.0, 8
+
+
+class NoSentMails:
+    """Names no mail and finds none: in a world no mail comes back, and threads play no part."""
+
+    async def unnamed(self, limit: int, hold_seconds: float) -> Sequence[Unnamed]:
+        """Finds none."""
+        return ()
+
+    async def name(self, intent_id: IntentId, internet_message_id: str) -> Receipt | None:
+        """Names none."""
+        return None
+
+    async def found(
+        self, provider_id: str, internet_message_id: str, intent_id: UUID | None
+    ) -> bool:
+        """Finds none."""
+        return False
 
 
 class DeliveryProcess:
@@ -83,7 +101,7 @@ class DeliveryProcess:
             world.agent_stub,
             world.sweep_seconds,
         )
-        self.servicer = DeliveryServicer(store, answers)
+        self.servicer = DeliveryServicer(store, answers, NoSentMails())
 
     async def run(self) -> None:
         """Serves until the process dies."""

@@ -20,7 +20,11 @@ from services.intake.application.whatsapp import read_message, read_status
 from tests.fakes.mail import InlineMailReader
 from tests.faults.simulation.memory_inbox import MemoryInbox, MemoryInboxReader
 from tests.faults.simulation.memory_ledger import MemoryLedgerRows
-from tests.faults.simulation.memory_mail import MemoryMailbox, MemoryMailCursors
+from tests.faults.simulation.memory_mail import (
+    MemoryMailbox,
+    MemoryMailCursors,
+    NoSentMail,
+)
 from tests.faults.simulation.memory_traffic import MemoryMailTraffic
 
 if TYPE_CHECKING:
@@ -50,6 +54,7 @@ class IntakeProcess:
             MemoryMailbox(world.mailbox, io, world.now),
             MemoryMailCursors(world.mail_cursor, io, world.now, process.name),
             self._store,
+            NoSentMail(),
             MailTaking(
                 OUR_ADDRESS,
                 InlineMailReader(),

@@ -291,7 +291,9 @@ class AgentInMemory:
         answered = self.inbound[turn.batch[-1].message_id].source
         for part in event.parts:
             seq = self.counters[lane] = self.counters.get(lane, 0) + 1
-            content = outbound_message(turn, event, part, seq, answered, turn.ticket_reference)
+            content = outbound_message(
+                turn, event, part, seq, answered, turn.ticket_reference, reply_id=""
+            )
             self.outbox_rows[part.outbox_id] = OutboxRow(
                 part.outbox_id, event.message_id, turn.conversation_id, key,
                 event.channel, seq, turn.epoch, content,

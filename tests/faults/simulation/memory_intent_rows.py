@@ -65,7 +65,7 @@ class IntentRow:
 
     def receipt(self) -> Receipt:
         """Returns what the row's owner is told."""
-        return Receipt(self.intent_id, self.state, self.provider_id)
+        return Receipt(self.intent_id, self.state, self.provider_id, self.provider_thread_id)
 
     def progress(self, now: datetime) -> Progress:
         """Returns what a decision rests on."""

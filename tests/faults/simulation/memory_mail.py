@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from services.intake.application.ports import (
     Cursor,
     FetchedMail,
     HistoryGoneError,
     HistoryPage,
+    ListPage,
     MailboxAwayError,
     Watch,
 )
@@ -26,6 +28,7 @@ class MailboxInMemory:
     `away` makes it refuse, `forgotten_before` is the oldest change that it still knows.
     """
 
+    now: Callable[[], datetime]
     mails: dict[int, FetchedMail] = field(default_factory=dict)
     newest_id: int = 1
     away: bool = False
@@ -35,7 +38,9 @@ class MailboxInMemory:
         """Puts a mail into the inbox and returns its id."""
         self.newest_id += 1
         message_id = f"gm{self.newest_id}"
-        self.mails[self.newest_id] = FetchedMail(message_id, thread_id, frozenset({"INBOX"}), raw)
+        self.mails[self.newest_id] = FetchedMail(
+            message_id, thread_id, frozenset({"INBOX"}), raw, self.now()
+        )
         return message_id
 
 
@@ -43,8 +48,7 @@ class MailboxInMemory:
 class CursorRow:
     """The row of the mailbox in intake.mail_cursors."""
 
-    history_id: int | None = None
-    watch_expire_time: datetime | None = None
+    cursor: Cursor
     holder: str = ""
     lease_time: datetime | None = None
 
@@ -82,6 +86,24 @@ class MemoryMailbox:
             str(page[-1]) if len(found) > _PAGE else None,
         )
 
+    async def recent(self, since: datetime, token: str | None) -> ListPage:
+        """Returns a page of what came since, newest first."""
+        await self._ask("gmail.list")
+        found = [
+            mail.message_id
+            for _, mail in sorted(self._mailbox.mails.items(), reverse=True)
+            if mail.receive_time is not None and mail.receive_time >= since
+        ]
+        offset = int(token or 0)
+        following = offset + _PAGE
+        return ListPage(
+            tuple(found[offset:following]), str(following) if following < len(found) else None
+        )
+
+    async def fetch_head(self, message_id: str) -> FetchedMail | None:
+        """Returns a mail, or None if it was deleted meanwhile."""
+        return await self.fetch(message_id)
+
     async def fetch(self, message_id: str) -> FetchedMail | None:
         """Returns a mail, or None if it was deleted meanwhile."""
         await self._ask("gmail.get")
@@ -114,7 +136,7 @@ class MemoryMailCursors:
         row.holder, row.lease_time = self._holder, self._now() + LEASE
         await self._io.response("intake.mail_cursors.lease")
         try:
-            yield Cursor(row.history_id, row.watch_expire_time)
+            yield row.cursor
         finally:
             await self._io.request("intake.mail_cursors.release")
             if row.holder == self._holder:
@@ -125,19 +147,49 @@ class MemoryMailCursors:
         if self._row.holder == self._holder:
             self._row.lease_time = self._now() + LEASE
 
-    async def watched(self, watch: Watch) -> None:
+    async def watched(self, watch: Watch, now: datetime) -> None:
         """Records a watch; its history id becomes the cursor only if there is none yet."""
-        self._row.watch_expire_time = watch.expire_time
-        if self._row.history_id is None:
-            self._row.history_id = watch.history_id
+        await self.began(watch.history_id, now)
+        self._change(watch_expire_time=watch.expire_time, watch_time=now, watch_try_time=now)
 
-    async def advance(self, history_id: int) -> None:
-        """Moves the cursor forward, never back."""
+    async def began(self, history_id: int, now: datetime) -> None:
+        """Records where we begin to read, if that is not known yet."""
+        if self._row.cursor.history_id is None:
+            self._change(history_id=history_id, start_time=now)
+
+    async def watch_failed(self, reason: str, now: datetime) -> None:
+        """Records an attempt at a watch that failed."""
+        self._change(watch_try_time=now)
+
+    async def advance(self, history_id: int, seen_time: datetime | None) -> None:
+        """Moves the cursor and the newest mail's time forward, never back."""
         await self._io.request("intake.mail_cursors.advance")
-        if self._row.history_id is None or self._row.history_id < history_id:
-            self._row.history_id = history_id
+        cursor = self._row.cursor
+        times = [time for time in (cursor.seen_time, seen_time) if time is not None]
+        self._change(
+            history_id=max(cursor.history_id or 0, history_id), seen_time=max(times, default=None)
+        )
         await self._io.response("intake.mail_cursors.advance")
 
-    async def reset(self, history_id: int) -> None:
-        """Puts the cursor to where the mailbox stands."""
-        self._row.history_id = history_id
+    async def caught_up(self, now: datetime) -> None:
+        """Records that the history was read to its end."""
+        self._change(resyncs=0)
+
+    async def look_failed(self, reason: str) -> None:
+        """Records why the last look failed."""
+
+    async def reset(self, history_id: int, now: datetime) -> None:
+        """Puts the cursor to where the mailbox stands, and counts a lost history."""
+        resyncs = self._row.cursor.resyncs + 1
+        self._change(history_id=history_id, resyncs=resyncs, resync_time=now)
+
+    def _change(self, **changes: Any) -> None:
+        self._row.cursor = replace(self._row.cursor, **changes)
+
+
+class NoSentMail:
+    """Says of no mail that it is ours: none of this world's mailboxes gets its own mails."""
+
+    async def has(self, provider_id: str, internet_message_id: str, intent_id: str) -> bool:
+        """Tells whether one of the ids is of a mail of ours."""
+        return False

@@ -17,6 +17,7 @@ from services.agent.application.turns import TurnTimes
 from services.delivery.adapters.web_form import WebForm
 from services.delivery.application.ports import Provider
 from services.delivery.domain.intent import Channel
+from services.intake.application.ports import Cursor
 from tests.faults.simulation import people, strikes
 from tests.faults.simulation.agent_process import AgentProcess, WorldSidecar
 from tests.faults.simulation.boundary import (
@@ -103,9 +104,17 @@ class World:
         self.agent = AgentInMemory(self.now, self.new_id, seeded(f"{self.name}/agent"))
         self.intents = IntentsInMemory(self.now, seeded(f"{self.name}/intents"))
         # The mailbox was watched before the world began: what comes from now on is ours.
-        self.mailbox = MailboxInMemory()
+        self.mailbox = MailboxInMemory(self.now)
         watched_until = EPOCH + timedelta(days=7)
-        self.mail_cursor = CursorRow(self.mailbox.newest_id, watched_until)
+        self.mail_cursor = CursorRow(
+            Cursor(
+                self.mailbox.newest_id,
+                watched_until,
+                watch_time=EPOCH,
+                watch_try_time=EPOCH,
+                start_time=EPOCH,
+            )
+        )
         self.mail_arrivals: Arrivals = {}
         self.customers = Customers(self)
         self.far = {

@@ -9,10 +9,10 @@ from typing import cast
 import pytest
 
 from chassis.errors import Unavailable
+from chassis.google_access import GoogleAccess
 from chassis.sidecar import BindingAnswer, Sidecar
 from services.delivery.adapters.gmail import Gmail
 from services.delivery.adapters.gmail_message import INTENT_HEADER
-from services.delivery.adapters.google_token import GoogleToken
 from services.delivery.adapters.transport import BindingTransport
 from services.delivery.adapters.twilio import Twilio
 from services.delivery.application.ports import Attempt, Doubt
@@ -31,6 +31,7 @@ class Wire:
 
     answers: list[BindingAnswer | Exception]
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     async def http_binding(
         self,
@@ -43,6 +44,7 @@ class Wire:
         seconds: float,
     ) -> BindingAnswer:
         self.requests.append((method, path, dict(headers)))
+        self.bodies.append(body)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -67,7 +69,7 @@ def answered(status: int, body: object = None, **headers: str) -> BindingAnswer:
 def provider(name: str, wire: Wire) -> Gmail | Twilio:
     transport = BindingTransport(cast("Sidecar", wire), name)
     if name == "gmail":
-        return Gmail(transport, cast("GoogleToken", Token()), "support@example.com")
+        return Gmail(transport, {"support@example.com": cast("GoogleAccess", Token())})
     return Twilio(transport, "AC1", "secret", "+14155238886", "https://support.example.com")
 
 

@@ -132,3 +132,18 @@ def test_the_callers_shell_stays_outside_and_proxies_spare_this_host(tmp_path: P
     assert "SECRET_OF_MINE" not in found
     assert found["HTTPS_PROXY"] == "http://proxy:1"
     assert "127.0.0.1" in found["no_proxy"]
+
+
+def test_each_simulated_mailbox_has_a_token_and_a_service_account_means_google(
+    tmp_path: Path,
+) -> None:
+    caller = {"FTE_HOME": str(tmp_path), "FTE_GMAIL_ADDRESS": "a@b.test,c@b.test"}
+    environment = load_environment(caller)
+    assert environment.gmail_simulated
+    tokens = environment.shared["FTE_GMAIL_REFRESH_TOKEN"].split(",")
+    assert len(set(tokens)) == 2
+    assert (
+        tokens[0] == load_environment({"FTE_HOME": str(tmp_path)}).shared["FTE_GMAIL_REFRESH_TOKEN"]
+    )
+    real = load_environment({**caller, "FTE_GMAIL_SERVICE_ACCOUNT": "key.json"})
+    assert not real.gmail_simulated

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
 import httpx
@@ -16,7 +15,7 @@ from services.intake.adapters.http.support import Support
 from services.intake.adapters.http.webhooks import GmailPush, TwilioWebhooks
 from services.intake.application.submissions import Submissions
 from services.intake.application.tickets import TicketLinks
-from tests.unit.intake.intake_fakes import NOW, MemoryInbox
+from tests.unit.intake.intake_fakes import MemoryInbox
 from tests.unit.intake.test_intake_push_token import Issuer
 
 URL = "https://support.example.com/fte"
@@ -54,11 +53,11 @@ class Edge:
     tickets: Tickets
     issuer: Issuer
     checks: dict[str, bool]
-    woken: list[datetime] = field(default_factory=list)
+    woken: list[str] = field(default_factory=list)
 
-    def wake(self) -> None:
-        """Counts a wake."""
-        self.woken.append(NOW)
+    def wake(self, mailbox: str) -> None:
+        """Keeps whose wake it was."""
+        self.woken.append(mailbox)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from services.intake.application.ports import (
     FetchedMail,
     HistoryGoneError,
     HistoryPage,
+    ListPage,
     MailboxAwayError,
     Watch,
 )
@@ -95,6 +96,8 @@ class MemoryCursors:
     cursor: Cursor = field(default_factory=lambda: Cursor(None, None))
     busy: bool = False
     moves: list[int] = field(default_factory=list)
+    watch_errors: list[str] = field(default_factory=list)
+    look_error: str = ""
 
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[Cursor | None]:
@@ -104,21 +107,68 @@ class MemoryCursors:
     async def renew(self) -> None:
         """Does nothing."""
 
-    async def watched(self, watch: Watch) -> None:
+    async def watched(self, watch: Watch, now: datetime) -> None:
         """Keeps the watch."""
-        start = self.cursor.history_id
-        self.cursor = Cursor(watch.history_id if start is None else start, watch.expire_time)
+        await self.began(watch.history_id, now)
+        self.cursor = replace(
+            self.cursor, watch_expire_time=watch.expire_time, watch_time=now, watch_try_time=now
+        )
 
-    async def advance(self, history_id: int) -> None:
+    async def began(self, history_id: int, now: datetime) -> None:
+        """Keeps the first."""
+        start = self.cursor.history_id
+        self.cursor = replace(
+            self.cursor,
+            history_id=history_id if start is None else start,
+            start_time=self.cursor.start_time or now,
+        )
+
+    async def watch_failed(self, reason: str, now: datetime) -> None:
+        """Keeps the reason."""
+        self.watch_errors.append(reason)
+        self.cursor = replace(self.cursor, watch_try_time=now)
+
+    async def advance(self, history_id: int, seen_time: datetime | None) -> None:
         """Moves forward only."""
         self.moves.append(history_id)
-        if self.cursor.history_id is None or history_id > self.cursor.history_id:
-            self.cursor = replace(self.cursor, history_id=history_id)
+        times = [time for time in (self.cursor.seen_time, seen_time) if time is not None]
+        self.cursor = replace(
+            self.cursor,
+            history_id=max(history_id, self.cursor.history_id or 0),
+            seen_time=max(times, default=None),
+        )
 
-    async def reset(self, history_id: int) -> None:
+    async def caught_up(self, now: datetime) -> None:
+        """Forgets lost histories."""
+        self.look_error = ""
+        self.cursor = replace(self.cursor, resyncs=0)
+
+    async def look_failed(self, reason: str) -> None:
+        """Keeps the reason."""
+        self.look_error = reason
+
+    async def reset(self, history_id: int, now: datetime) -> None:
         """Moves anywhere."""
         self.moves.append(history_id)
-        self.cursor = replace(self.cursor, history_id=history_id)
+        self.cursor = replace(
+            self.cursor, history_id=history_id, resyncs=self.cursor.resyncs + 1, resync_time=now
+        )
+
+
+@dataclass
+class MemorySent:
+    """Ids of mails that we sent; `away` plays a delivery that does not answer."""
+
+    ids: set[str] = field(default_factory=set)
+    away: bool = False
+    asked: int = 0
+
+    async def has(self, provider_id: str, internet_message_id: str, intent_id: str) -> bool:
+        """Tells whether one of the ids is ours."""
+        if self.away:
+            raise MailboxAwayError("delivery does not answer", "delivery")
+        self.asked += 1
+        return bool(self.ids & {provider_id, internet_message_id, intent_id})
 
 
 @dataclass
@@ -130,22 +180,35 @@ class MemoryMailbox:
     forgotten: int = 0
     page_size: int = 2
     watches: int = 0
-    watch_fails: bool = False
+    watch_fails: str = ""
+    watch_seconds: float = 7 * 86400
     deleted: set[str] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
+    listed: int = 0
+    histories: int = 0
     fail_at: str = ""
+    moved: set[str] = field(default_factory=set)
+    now: datetime = NOW
 
-    def arrive(self, message_id: str, raw: bytes, labels: Sequence[str] = ("INBOX",)) -> None:
+    def arrive(
+        self,
+        message_id: str,
+        raw: bytes,
+        labels: Sequence[str] = ("INBOX",),
+        receive_time: datetime | None = None,
+    ) -> None:
         """Puts a mail into the inbox."""
         self.newest += 5
-        self.mails[self.newest] = FetchedMail(message_id, f"t-{message_id}", frozenset(labels), raw)
+        self.mails[self.newest] = FetchedMail(
+            message_id, f"t-{message_id}", frozenset(labels), raw, receive_time or self.now
+        )
 
     async def watch(self) -> Watch:
         """Counts watches."""
         if self.watch_fails:
-            raise MailboxAwayError("watch")
+            raise MailboxAwayError("watch", self.watch_fails)
         self.watches += 1
-        return Watch(self.newest, NOW + timedelta(days=7))
+        return Watch(self.newest, self.now + timedelta(seconds=self.watch_seconds))
 
     async def newest_history_id(self) -> int:
         """Returns the newest id."""
@@ -153,6 +216,7 @@ class MemoryMailbox:
 
     async def history(self, start: int, token: str | None) -> HistoryPage:
         """Returns a page of ids after `start`."""
+        self.histories += 1
         if start < self.forgotten:
             raise HistoryGoneError
         later = [(at, mail) for at, mail in sorted(self.mails.items()) if at > start]
@@ -164,12 +228,31 @@ class MemoryMailbox:
             max((at for at, _ in page), default=start),
             self.newest,
             str(following) if following < len(later) else None,
+            frozenset(mail.message_id for _, mail in page) & frozenset(self.moved),
+        )
+
+    async def recent(self, since: datetime, token: str | None) -> ListPage:
+        """Returns a page of what came since, newest first."""
+        self.listed += 1
+        found = [
+            mail.message_id
+            for _, mail in sorted(self.mails.items(), reverse=True)
+            if mail.receive_time is not None and mail.receive_time >= since
+        ]
+        offset = int(token or 0)
+        following = offset + self.page_size
+        return ListPage(
+            tuple(found[offset:following]), str(following) if following < len(found) else None
         )
 
     async def fetch(self, message_id: str) -> FetchedMail | None:
         """Returns a mail unless it was deleted."""
         if message_id == self.fail_at:
             raise MailboxAwayError("fetch")
+        return await self.fetch_head(message_id)
+
+    async def fetch_head(self, message_id: str) -> FetchedMail | None:
+        """Returns a mail, whole, unless it was deleted."""
         self.fetched.append(message_id)
         if message_id in self.deleted:
             return None

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from chassis.errors import Unavailable
+from chassis.google_access import GoogleAccess
 from chassis.sidecar import BindingAnswer, Sidecar
 from services.intake.adapters.gmail import GmailMailbox
-from services.intake.adapters.google_access import AccessToken
 from services.intake.application.mail import read_mail
 from services.intake.application.ports import HistoryGoneError, MailboxAwayError
 
@@ -59,20 +59,19 @@ class FakeSidecar(Sidecar):
 
 
 @dataclass
-class FakeAccess(AccessToken):
+class FakeAccess(GoogleAccess):
     """Gives out numbered tokens."""
 
     number: int = 1
 
-    async def current(self) -> str:
+    async def get(self) -> str:
         """Returns the present token."""
         return f"t{self.number}"
 
-    async def replace(self, refused: str) -> str:
-        """Returns the next token."""
-        assert refused == f"t{self.number}"
+    def forget(self, token: str) -> None:
+        """Makes the next one the present."""
+        assert token == f"t{self.number}"
         self.number += 1
-        return f"t{self.number}"
 
 
 def ok(body: object, status: int = 200) -> BindingAnswer:
@@ -108,8 +107,21 @@ async def test_history_is_read_by_page() -> None:
     assert page.next_token == "p2"
     query = sidecar.calls[0].query
     assert query["startHistoryId"] == ["10"]
-    assert query["historyTypes"] == ["messageAdded"]
+    assert query["historyTypes"] == ["messageAdded", "labelAdded"]
     assert (query["labelId"], query["pageToken"]) == (["INBOX"], ["p1"])
+
+
+async def test_mail_moved_into_the_inbox_is_told_apart() -> None:
+    records = [
+        {"id": "11", "messagesAdded": [{"message": {"id": "new"}}]},
+        {"id": "12", "labelsAdded": [{"message": {"id": "new"}, "labelIds": ["INBOX"]}]},
+        {"id": "13", "labelsAdded": [{"message": {"id": "rescued"}, "labelIds": ["INBOX"]}]},
+        {"id": "14", "labelsAdded": [{"message": {"id": "starred"}, "labelIds": ["STARRED"]}]},
+    ]
+    box, _ = mailbox(ok({"historyId": "20", "history": records}))
+    page = await box.history(10, None)
+    assert (page.message_ids, set(page.moved_ids)) == (("new", "rescued"), {"rescued"})
+    assert page.last_id == 14
 
 
 async def test_an_empty_history_stays_where_it_is() -> None:

@@ -209,6 +209,12 @@ PASS = (
             False,
         ),
         ((PASS, "From: Ada <ada@example.com>"), False),
+        # What a sender wrote into its own address may look like another result.
+        ((PASS + "; dmarc=fail header.from=example.com",), False),
+        (
+            (PASS + "; dmarc=pass header.from=evil.example",),
+            False,
+        ),
     ],
 )
 def test_dmarc_is_believed_from_gmail_only(headers: tuple[str, ...], *, passed: bool) -> None:

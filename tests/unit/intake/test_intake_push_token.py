@@ -170,4 +170,18 @@ async def test_without_keys_nothing_passes() -> None:
     with pytest.raises(KeysAwayError):
         await verifier.verify(token())
     issuer.away = False
+    issuer.now += REFETCH_SECONDS + 1
     await verifier.verify(token())
+
+
+async def test_forged_key_ids_cost_one_fetch_while_the_keys_cannot_be_had() -> None:
+    issuer = Issuer()
+    verifier = issuer.verifier()
+    await verifier.verify(token())
+    issuer.away, issuer.now = True, REFETCH_SECONDS + 1
+    for number in range(20):
+        # Never accepted and never called wrong: the key may be new.
+        with pytest.raises(KeysAwayError):
+            await verifier.verify(token(kid=f"made-up-{number}"))
+        await verifier.verify(token())
+    assert issuer.fetches == 2

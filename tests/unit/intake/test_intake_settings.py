@@ -32,6 +32,43 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
+def test_several_mailboxes_are_opened_by_a_token_each_or_by_a_service_account(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment.setenv("FTE_GMAIL_ADDRESS", "Support@example.com, sales@example.com")
+    with pytest.raises(SystemExit):
+        load(IntakeSettings)
+    assert "FTE_GMAIL_REFRESH_TOKEN" in capsys.readouterr().err
+    environment.setenv("FTE_GMAIL_REFRESH_TOKEN", "r1,r2")
+    settings = load(IntakeSettings)
+    assert settings.mailboxes == ("support@example.com", "sales@example.com")
+    assert list(settings.accesses()) == list(settings.mailboxes)
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"):
+        environment.delenv(f"FTE_GMAIL_{name}")
+    environment.setenv("FTE_GMAIL_SERVICE_ACCOUNT", '{"type": "service_account"}')
+    with pytest.raises(SystemExit):
+        load(IntakeSettings)
+    said = capsys.readouterr().err
+    assert "FTE_GMAIL_SERVICE_ACCOUNT" in said
+    assert "type" not in said
+
+
+@pytest.mark.parametrize("addresses", ["", "support", "a@example.com,A@example.com"])
+def test_mailboxes_must_be_addresses_and_different(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], addresses: str
+) -> None:
+    environment.setenv("FTE_GMAIL_ADDRESS", addresses)
+    with pytest.raises(SystemExit):
+        load(IntakeSettings)
+    assert "FTE_GMAIL_ADDRESS" in capsys.readouterr().err
+
+
+def test_a_look_is_never_further_away_than_a_mail_may_wait(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("FTE_MAIL_POLL_SECONDS", "300")
+    with pytest.raises(SystemExit):
+        load(IntakeSettings)
+
+
 def test_good_settings(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("FTE_CORS_ORIGINS", "https://a.example, https://b.example")
     settings = load(IntakeSettings)

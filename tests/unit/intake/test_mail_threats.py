@@ -17,7 +17,13 @@ from services.intake.domain.loops import MOST_SHORT
 from tests.fakes.mail import InlineMailReader
 from tests.faults.simulation.boundary import Direct
 from tests.faults.simulation.memory_traffic import MemoryMailTraffic
-from tests.unit.intake.intake_fakes import NOW, MemoryCursors, MemoryInbox, MemoryMailbox
+from tests.unit.intake.intake_fakes import (
+    NOW,
+    MemoryCursors,
+    MemoryInbox,
+    MemoryMailbox,
+    MemorySent,
+)
 
 OURS = "support@example.com"
 FROM_ADA = b"From: Ada <ada@example.com>\r\n"
@@ -37,7 +43,9 @@ class Desk:
     def __post_init__(self) -> None:
         traffic = MemoryMailTraffic({}, Direct(), lambda: self.now)
         taking = MailTaking(OURS, InlineMailReader(), traffic)
-        self.reading = MailReading(OURS, self.mailbox, self.cursors, self.inbox, taking)
+        self.reading = MailReading(
+            OURS, self.mailbox, self.cursors, self.inbox, MemorySent(), taking
+        )
 
     async def receive(self, raw: bytes, after: timedelta = timedelta(seconds=20)) -> InboundMessage:
         """Takes a mail in and returns what was made of it."""

@@ -171,7 +171,7 @@ def test_a_mail_without_author_is_refused(receiving: Receiving) -> None:
 
 
 def test_a_mail_to_ourselves_lands_in_the_inbox_too(database: Database, mailbox: Mailbox) -> None:
-    sending = Sending(US, database, mailbox)
+    sending = Sending(US, database, mailbox, database, lambda *_: None)
     row = sending.send(Submitted(f"To: {US}\nSubject: x\n\nx".encode(), None, None))
     assert resource(row, "minimal", [])["labelIds"] == ["UNREAD", "SENT", "INBOX"]
     with pytest.raises(GmailError):
@@ -180,7 +180,7 @@ def test_a_mail_to_ourselves_lands_in_the_inbox_too(database: Database, mailbox:
 
 
 def test_a_failed_draft_send_keeps_the_draft(database: Database, mailbox: Mailbox) -> None:
-    sending = Sending(US, database, mailbox)
+    sending = Sending(US, database, mailbox, database, lambda *_: None)
     draft_id, _ = sending.create_draft(Submitted(b"Subject: nobody\n\nx", None, None))
     with pytest.raises(GmailError):
         sending.send_draft(Submitted(None, None, draft_id))

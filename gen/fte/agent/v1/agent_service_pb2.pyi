@@ -126,6 +126,7 @@ class OutboundMessage(_message.Message):
     STATUS_URL_FIELD_NUMBER: _builtins.int
     TICKET_REFERENCE_FIELD_NUMBER: _builtins.int
     DUE_TIME_FIELD_NUMBER: _builtins.int
+    MAILBOX_FIELD_NUMBER: _builtins.int
     outbox_id: _builtins.str
     """outbox_id is the row's id, a UUID; delivery makes at most one intent of it."""
     message_id: _builtins.str
@@ -158,6 +159,8 @@ class OutboundMessage(_message.Message):
     """status_url is the customer's status page for the notice of a web answer, empty on other channels."""
     ticket_reference: _builtins.str
     """ticket_reference is the reference that the customer knows, empty if none."""
+    mailbox: _builtins.str
+    """mailbox is the one of ours that the answered mail came to; empty for the first, and on other channels."""
     @_builtins.property
     def recipient(self) -> _conversation_pb2.Handle:
         """recipient is the handle of a message in the answered batch; the model never chooses it."""
@@ -192,10 +195,11 @@ class OutboundMessage(_message.Message):
         status_url: _builtins.str = ...,
         ticket_reference: _builtins.str = ...,
         due_time: _timestamp_pb2.Timestamp | None = ...,
+        mailbox: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_time", b"due_time", "recipient", b"recipient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "conversation_id", b"conversation_id", "customer_id", b"customer_id", "due_time", b"due_time", "epoch", b"epoch", "html", b"html", "in_reply_to", b"in_reply_to", "kind", b"kind", "last_part", b"last_part", "message_id", b"message_id", "outbox_id", b"outbox_id", "recipient", b"recipient", "references", b"references", "send_seq", b"send_seq", "status_url", b"status_url", "subject", b"subject", "text", b"text", "thread_id", b"thread_id", "ticket_reference", b"ticket_reference"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "conversation_id", b"conversation_id", "customer_id", b"customer_id", "due_time", b"due_time", "epoch", b"epoch", "html", b"html", "in_reply_to", b"in_reply_to", "kind", b"kind", "last_part", b"last_part", "mailbox", b"mailbox", "message_id", b"message_id", "outbox_id", b"outbox_id", "recipient", b"recipient", "references", b"references", "send_seq", b"send_seq", "status_url", b"status_url", "subject", b"subject", "text", b"text", "thread_id", b"thread_id", "ticket_reference", b"ticket_reference"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -54,6 +54,8 @@ class Receipt(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     PROVIDER_ID_FIELD_NUMBER: _builtins.int
+    THREAD_ID_FIELD_NUMBER: _builtins.int
+    INTERNET_MESSAGE_ID_FIELD_NUMBER: _builtins.int
     row_id: _builtins.str
     """row_id is the ledger row's id at its owner, a UUID."""
     state: Global___ReceiptState.ValueType
@@ -62,6 +64,10 @@ class Receipt(_message.Message):
     """outcome is a lower-case word such as answered, escalated or sent; empty while only stored."""
     provider_id: _builtins.str
     """provider_id is the provider's id of a sent message, empty where there is none."""
+    thread_id: _builtins.str
+    """thread_id is the provider's thread of a sent mail, empty where there is none."""
+    internet_message_id: _builtins.str
+    """internet_message_id is the Message-ID that a sent mail really got, with its angle brackets; empty while unknown."""
     def __init__(
         self,
         *,
@@ -69,10 +75,12 @@ class Receipt(_message.Message):
         state: Global___ReceiptState.ValueType = ...,
         outcome: _builtins.str = ...,
         provider_id: _builtins.str = ...,
+        thread_id: _builtins.str = ...,
+        internet_message_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "provider_id", b"provider_id", "row_id", b"row_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["internet_message_id", b"internet_message_id", "outcome", b"outcome", "provider_id", b"provider_id", "row_id", b"row_id", "state", b"state", "thread_id", b"thread_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,6 +17,58 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class FindSentMailRequest(_message.Message):
+    """FindSentMailRequest holds what a mail in the mailbox is known by; an empty id is nobody's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_ID_FIELD_NUMBER: _builtins.int
+    INTERNET_MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    INTENT_ID_FIELD_NUMBER: _builtins.int
+    provider_id: _builtins.str
+    """provider_id is Gmail's id of the mail."""
+    internet_message_id: _builtins.str
+    """internet_message_id is its Message-ID with its angle brackets."""
+    intent_id: _builtins.str
+    """intent_id is what its X-FTE-Intent header says; anybody can write one."""
+    def __init__(
+        self,
+        *,
+        provider_id: _builtins.str = ...,
+        internet_message_id: _builtins.str = ...,
+        intent_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["intent_id", b"intent_id", "internet_message_id", b"internet_message_id", "provider_id", b"provider_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindSentMailRequest: _TypeAlias = FindSentMailRequest  # noqa: Y015
+
+@_typing.final
+class FindSentMailResponse(_message.Message):
+    """FindSentMailResponse says whether we sent it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOUND_FIELD_NUMBER: _builtins.int
+    found: _builtins.bool
+    """found is true if one of the ids is of a mail that we sent or are sending."""
+    def __init__(
+        self,
+        *,
+        found: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["found", b"found"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindSentMailResponse: _TypeAlias = FindSentMailResponse  # noqa: Y015
+
+@_typing.final
 class RaiseFenceRequest(_message.Message):
     """RaiseFenceRequest names the conversation and the lowest epoch that may still send."""
 

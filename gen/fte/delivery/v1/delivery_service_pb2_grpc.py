@@ -40,6 +40,11 @@ class DeliveryServiceStub:
                 request_serializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.RaiseFenceRequest.SerializeToString,
                 response_deserializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.RaiseFenceResponse.FromString,
                 _registered_method=True)
+        self.FindSentMail = channel.unary_unary(
+                '/fte.delivery.v1.DeliveryService/FindSentMail',
+                request_serializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.FindSentMailRequest.SerializeToString,
+                response_deserializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.FindSentMailResponse.FromString,
+                _registered_method=True)
 
 
 class DeliveryServiceServicer:
@@ -53,6 +58,13 @@ class DeliveryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindSentMail(self, request, context):
+        """FindSentMail tells whether a mail is one of ours, by any id that it carries.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DeliveryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +72,11 @@ def add_DeliveryServiceServicer_to_server(servicer, server):
                     servicer.RaiseFence,
                     request_deserializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.RaiseFenceRequest.FromString,
                     response_serializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.RaiseFenceResponse.SerializeToString,
+            ),
+            'FindSentMail': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindSentMail,
+                    request_deserializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.FindSentMailRequest.FromString,
+                    response_serializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.FindSentMailResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +107,33 @@ class DeliveryService:
             '/fte.delivery.v1.DeliveryService/RaiseFence',
             fte_dot_delivery_dot_v1_dot_delivery__service__pb2.RaiseFenceRequest.SerializeToString,
             fte_dot_delivery_dot_v1_dot_delivery__service__pb2.RaiseFenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindSentMail(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fte.delivery.v1.DeliveryService/FindSentMail',
+            fte_dot_delivery_dot_v1_dot_delivery__service__pb2.FindSentMailRequest.SerializeToString,
+            fte_dot_delivery_dot_v1_dot_delivery__service__pb2.FindSentMailResponse.FromString,
             options,
             channel_credentials,
             insecure,

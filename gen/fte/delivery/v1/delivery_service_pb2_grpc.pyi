@@ -35,6 +35,8 @@ class DeliveryServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DeliveryServiceAsyncStub: ...
     RaiseFence: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.RaiseFenceRequest, _delivery_service_pb2.RaiseFenceResponse]
     """RaiseFence forbids sends of a conversation below an ownership epoch. After it returns no such send can start."""
+    FindSentMail: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.FindSentMailRequest, _delivery_service_pb2.FindSentMailResponse]
+    """FindSentMail tells whether a mail is one of ours, by any id that it carries."""
 
 @_typing.type_check_only
 class DeliveryServiceAsyncStub(DeliveryServiceStub):
@@ -43,6 +45,8 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     RaiseFence: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.RaiseFenceRequest, _delivery_service_pb2.RaiseFenceResponse]  # type: ignore[assignment]
     """RaiseFence forbids sends of a conversation below an ownership epoch. After it returns no such send can start."""
+    FindSentMail: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.FindSentMailRequest, _delivery_service_pb2.FindSentMailResponse]  # type: ignore[assignment]
+    """FindSentMail tells whether a mail is one of ours, by any id that it carries."""
 
 class DeliveryServiceServicer(metaclass=_abc_1.ABCMeta):
     """DeliveryService is what other services ask of delivery beside events."""
@@ -54,5 +58,13 @@ class DeliveryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_delivery_service_pb2.RaiseFenceResponse, _abc.Awaitable[_delivery_service_pb2.RaiseFenceResponse]]:
         """RaiseFence forbids sends of a conversation below an ownership epoch. After it returns no such send can start."""
+
+    @_abc_1.abstractmethod
+    def FindSentMail(
+        self,
+        request: _delivery_service_pb2.FindSentMailRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_delivery_service_pb2.FindSentMailResponse, _abc.Awaitable[_delivery_service_pb2.FindSentMailResponse]]:
+        """FindSentMail tells whether a mail is one of ours, by any id that it carries."""
 
 def add_DeliveryServiceServicer_to_server(servicer: DeliveryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -200,6 +200,8 @@ class EmailFacts(_message.Message):
     REFERENCES_FIELD_NUMBER: _builtins.int
     ATTACHMENTS_FIELD_NUMBER: _builtins.int
     HAS_HIDDEN_TEXT_FIELD_NUMBER: _builtins.int
+    MAILBOX_FIELD_NUMBER: _builtins.int
+    IN_REPLY_TO_FIELD_NUMBER: _builtins.int
     provider_message_id: _builtins.str
     """provider_message_id is Gmail's id of the mail."""
     thread_id: _builtins.str
@@ -208,6 +210,8 @@ class EmailFacts(_message.Message):
     """internet_message_id is the Message-ID header with its angle brackets."""
     has_hidden_text: _builtins.bool
     """has_hidden_text is true when the mail holds text that a person does not see; body is without it."""
+    mailbox: _builtins.str
+    """mailbox is the one of ours that the mail came to; empty on mails of before there were several."""
     @_builtins.property
     def references(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """references are the References header's ids in order, at most 50."""
@@ -215,6 +219,10 @@ class EmailFacts(_message.Message):
     @_builtins.property
     def attachments(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttachedFile]:
         """attachments are named, at most 50; their content stays in the raw mail."""
+
+    @_builtins.property
+    def in_reply_to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """in_reply_to are the In-Reply-To header's ids, at most 10."""
 
     def __init__(
         self,
@@ -225,10 +233,12 @@ class EmailFacts(_message.Message):
         references: _abc.Iterable[_builtins.str] | None = ...,
         attachments: _abc.Iterable[Global___AttachedFile] | None = ...,
         has_hidden_text: _builtins.bool = ...,
+        mailbox: _builtins.str = ...,
+        in_reply_to: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "has_hidden_text", b"has_hidden_text", "internet_message_id", b"internet_message_id", "provider_message_id", b"provider_message_id", "references", b"references", "thread_id", b"thread_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "has_hidden_text", b"has_hidden_text", "in_reply_to", b"in_reply_to", "internet_message_id", b"internet_message_id", "mailbox", b"mailbox", "provider_message_id", b"provider_message_id", "references", b"references", "thread_id", b"thread_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -18,15 +19,22 @@ _SECONDS = 2.0
 _KEPT_SECONDS = 0.5
 
 Check = Callable[[], Awaitable[bool]]
+Note = Callable[[], Awaitable[Any]]
 
 log = structlog.get_logger(__name__)
 
 
 class HealthPage:
-    """Asks every part at once and tells which fail."""
+    """Asks every part at once and tells which fail.
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+    What `notes` add is told and decides nothing: it does not make the whole unhealthy.
+    """
+
+    def __init__(
+        self, checks: Mapping[str, Check], notes: Mapping[str, Note] | None = None
+    ) -> None:
         self._checks = dict(checks)
+        self._notes = dict(notes or {})
         self._lock = asyncio.Lock()
         self._parts: dict[str, str] = {}
         self._asked_at = float("-inf")
@@ -43,7 +51,8 @@ class HealthPage:
                 self._asked_at = time.monotonic()
             parts = self._parts
         failing = [name for name, state in parts.items() if state != "ok"]
-        answer = {"status": "failing" if failing else "ok", "parts": parts}
+        notes = {name: await _noted(name, note) for name, note in self._notes.items()}
+        answer = {"status": "failing" if failing else "ok", "parts": parts, **notes}
         headers = {"cache-control": "no-store"}
         return JSONResponse(answer, 503 if failing else 200, headers)
 
@@ -74,3 +83,12 @@ async def _state(name: str, check: Check) -> str:
     except Exception as error:  # noqa: BLE001 - whatever it was, the part does not work
         log.warning("part does not answer", part=name, error=type(error).__name__)
         return "unreachable"
+
+
+async def _noted(name: str, note: Note) -> Any:
+    try:
+        async with asyncio.timeout(_SECONDS + 1):
+            return await note()
+    except Exception as error:  # noqa: BLE001 - what cannot be told is left out
+        log.warning("health note missing", note=name, error=type(error).__name__)
+        return None

@@ -1,7 +1,9 @@
 """The providers' webhooks: each proves where it comes from, and is answered only after its row is committed."""
 
+import base64
+import json
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from starlette.datastructures import ImmutableMultiDict
@@ -41,10 +43,10 @@ log = structlog.get_logger(__name__)
 
 
 class Wakes(Protocol):
-    """Something that looks into the mailbox when woken."""
+    """Something that looks into the mailboxes when woken."""
 
-    def wake(self) -> None:
-        """Asks for a look now."""
+    def wake(self, mailbox: str) -> None:
+        """Asks for a look into one mailbox now; into all of them when the address is none of ours."""
         ...
 
 
@@ -179,11 +181,21 @@ class GmailPush:
         except KeysAwayError:
             raise unavailable() from None
         body = read_json(await read_body(request, PUSH_BYTES, self._body_seconds))
-        if body.get("subscription") not in self._subscriptions:
+        if str(body.get("subscription")) not in self._subscriptions:
             self._refusals.count("gmail", "subscription")
             raise _foreign()
-        self._mail.wake()
+        # Only the address is read, and only to choose where to look: the history id is anybody's word.
+        self._mail.wake(_changed_mailbox(body))
         return Response(status_code=204)
+
+
+def _changed_mailbox(body: Mapping[str, Any]) -> str:
+    """Returns the address that a push names; empty if it cannot be read."""
+    try:
+        change = json.loads(base64.urlsafe_b64decode(body["message"]["data"]))
+        return str(change["emailAddress"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return ""
 
 
 def _unauthenticated() -> Problem:
