@@ -44,6 +44,8 @@ class Process:
         self._tasks: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
         self._ready_checks: dict[str, Check] = {}
         self._live_checks: dict[str, Check] = {}
+        self._part_checks: dict[str, Check] = {}
+        self._failing: dict[str, list[str]] = {}
         self._closers: list[Callable[[], Awaitable[object]]] = []
         self._health = health.aio.HealthServicer()
         self._stop = asyncio.Event()
@@ -58,11 +60,19 @@ class Process:
         self._tasks[name] = task
 
     def check(
-        self, *, ready: Mapping[str, Check] | None = None, live: Mapping[str, Check] | None = None
+        self,
+        *,
+        ready: Mapping[str, Check] | None = None,
+        live: Mapping[str, Check] | None = None,
+        parts: Mapping[str, Check] | None = None,
     ) -> None:
-        """Adds checks by the name of what they ask."""
+        """Adds checks by the name of what they ask.
+
+        Each of `parts` has a health name of its own: the process takes work without it, but worse.
+        """
         self._ready_checks.update(ready or {})
         self._live_checks.update(live or {})
+        self._part_checks.update(parts or {})
 
     def on_stop(self, close: Callable[[], Awaitable[object]]) -> None:
         """Adds something to close at the end, last added first."""
@@ -118,12 +128,20 @@ class Process:
         while True:
             await self._set_health(self._ready_checks, "", *self._service_names)
             await self._set_health(self._live_checks, LIVE)
+            for part, check in self._part_checks.items():
+                await self._set_health({part: check}, part)
             await asyncio.sleep(CHECK_SECONDS)
 
     async def _set_health(self, checks: Mapping[str, Check], *names: str) -> None:
         failing = [what for what, check in checks.items() if not await _passes(check)]
-        if failing:
-            log.warning("not healthy", failing=failing, health=names[0] or "ready")
+        if failing != self._failing.get(names[0], []):
+            self._failing[names[0]] = failing
+            tell = log.warning if failing else log.info
+            tell(
+                "not healthy" if failing else "healthy again",
+                failing=failing,
+                health=names[0] or "ready",
+            )
         serving = health_pb2.HealthCheckResponse.ServingStatus
         status = serving.NOT_SERVING if failing else serving.SERVING
         for name in names:

@@ -52,7 +52,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     return [*findings, _context(environment), *_credentials(environment, environ)]
 
 
-def show_findings(findings: list[Finding]) -> None:
+def show_findings(findings: Sequence[Finding]) -> None:
     """Prints one line for each check and one for each cure."""
     console = Console(highlight=False)
     for finding in findings:

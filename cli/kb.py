@@ -19,7 +19,7 @@ from chassis.database import Pool, open_pool
 from cli.kb_measure import Figures, QuestionsError, measure, read_questions
 from devstack.environment import Environment
 from devstack.failure import StackError
-from services.agent.adapters.embedder_glossed import bundled_embedder
+from services.agent.adapters.embedder_bundled import bundled_embedder
 from services.agent.adapters.embedder_openai import OpenAiEmbedder
 from services.agent.adapters.knowledge_base import PostgresKnowledgeBase
 from services.agent.adapters.knowledge_folder import read_folder
@@ -167,7 +167,7 @@ def evaluate(folder: Path, questions: Path, split: str, *, as_json: bool) -> int
 
 def chosen_embedder(settings: dict[str, str]) -> Embedder:
     """Returns the embedder that the stack's agent uses."""
-    if settings.get("FTE_EMBEDDER", "minilm") == "minilm":
+    if settings.get("FTE_EMBEDDER", "bundled") == "bundled":
         return bundled_embedder()
     key = settings.get("FTE_OPENAI_API_KEY", "")
     if not key:

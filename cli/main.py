@@ -44,6 +44,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(check, name="check")
 app.add_typer(kb, name="kb")
 app.add_typer(mail, name="mail")
 app.add_typer(check, name="check")

@@ -53,7 +53,7 @@ UNION ALL
 SELECT resolve_time, 'agent', 'ticket ' || status, ticket_id::text, reference
 FROM agent.tickets WHERE conversation_id = ANY ($3) AND resolve_time IS NOT NULL
 UNION ALL
-SELECT create_time, 'agent', 'escalated', escalation_id::text, concat_ws(' ', urgency, status)
+SELECT create_time, 'agent', 'escalated', escalation_id::text, concat_ws(' ', urgency, status, nullif(note, ''))
 FROM agent.escalations WHERE conversation_id = ANY ($3)
 UNION ALL
 SELECT create_time, 'agent', 'given up', dead_letter_id::text, concat('after ', attempts, ' attempts')
@@ -74,10 +74,10 @@ UNION ALL
 SELECT start_time, 'delivery', 'attempt ' || attempt, intent_id::text, ''
 FROM delivery.attempts WHERE intent_id = ANY ($4)
 UNION ALL
-SELECT end_time, 'delivery', concat('attempt ', attempt, ' ended'), intent_id::text, coalesce(outcome, '')
+SELECT end_time, 'delivery', concat('attempt ', attempt, ' ended'), intent_id::text, concat_ws(' ', outcome, detail)
 FROM delivery.attempts WHERE intent_id = ANY ($4) AND end_time IS NOT NULL
 UNION ALL
-SELECT final_time, 'delivery', 'final', intent_id::text, concat_ws(' ', state, provider_id)
+SELECT final_time, 'delivery', 'final', intent_id::text, concat_ws(' ', state, provider_id, error)
 FROM delivery.intents WHERE intent_id = ANY ($4) AND final_time IS NOT NULL
 UNION ALL
 SELECT i.accept_time, 'intake', 'status accepted', i.inbox_id::text, concat_ws(' ', s.status, s.error_code)

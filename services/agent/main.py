@@ -1,8 +1,6 @@
 """Composition of the agent: settings, adapters, use cases, serve."""
 
 import asyncio
-from datetime import timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -30,13 +28,13 @@ from services.agent.adapters.corrections import SendCorrections
 from services.agent.adapters.customer_client import ActorClient
 from services.agent.adapters.delivery_fences import FENCES, Fences, fence_ledger
 from services.agent.adapters.due_heads import PostgresDueHeads
-from services.agent.adapters.embedder_glossed import bundled_embedder
+from services.agent.adapters.embedder_bundled import bundled_embedder
 from services.agent.adapters.embedder_openai import OpenAiEmbedder
 from services.agent.adapters.grpc_service import AgentService
 from services.agent.adapters.head_store import PostgresHeads
 from services.agent.adapters.history import TurnHistory
 from services.agent.adapters.inbound import InboundStore
-from services.agent.adapters.judge import RULES_FILE, LocalJudge, load_judge
+from services.agent.adapters.judge_watch import WatchedJudge, watched_judge
 from services.agent.adapters.knowledge_base import PostgresKnowledgeBase
 from services.agent.adapters.knowledge_queries import QueryVectors
 from services.agent.adapters.knowledge_sync import embed_missing, sync
@@ -65,10 +63,8 @@ from services.agent.application.prompting import load_prompts
 from services.agent.application.runner import Runner
 from services.agent.application.takeover import TakeOvers
 from services.agent.application.think import Thinker
-from services.agent.application.turns import Commit, Turns, TurnTimes
-from services.agent.domain.example_phrases import RulesFileError
+from services.agent.application.turns import Commit, Turns
 from services.agent.domain.phrases import PhraseBook
-from services.agent.domain.usage import Budgets, Limit
 from services.agent.settings import AgentSettings
 
 log = structlog.get_logger(__name__)
@@ -105,6 +101,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     """Wires everything by hand; nothing is started."""
     process = Process("agent", settings)
     embedder = _embedder(settings, process)
+    judge = watched_judge(settings.context_dir)
     outbox = outbox_ledger(PostgresLedgerRows(pool, OUTBOX), sidecar)
     announcements = announcement_ledger(PostgresLedgerRows(pool, ANNOUNCEMENTS), sidecar)
     facts = fact_ledger(PostgresLedgerRows(pool, FACTS), sidecar)
@@ -128,7 +125,7 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     identity = identity_service_pb2_grpc.IdentityServiceStub(sidecar.service("identity"))
     limits = ChannelLimits(intake)
     outcomes = SendOutcomes(pool, turn_pool)
-    heads, times = PostgresHeads(turn_pool), _times(settings)
+    heads, times = PostgresHeads(turn_pool), settings.times()
     phrases = load_phrases(settings.context_dir)
     ownership = Ownership(heads, times, limits.of, phrases)
     desk = Desk(Turns(heads, times, phrases), ownership, limits.of, committed)
@@ -136,27 +133,22 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     fences = Fences(DeliveryServiceStub(sidecar.service("delivery")))
     corrections = SendCorrections(outcomes, customers)
     take_overs = TakeOvers(customers, fences, settings.takeover_seconds)
-    inbound = InboundStore(pool, settings.quiet, settings.burst)
+    inbound = InboundStore(
+        pool, settings.quiet, settings.burst, settings.customer_messages_per_minute
+    )
     runner = Runner(
         # A fresh start of the same slot voids what its predecessor left open.
         f"{settings.instance}/{uuid4()}",
         PostgresDueHeads(pool, inbound),
         customers,
-        _thinker(settings, turn_pool, process, phrases, embedder),
+        _thinker(settings, turn_pool, process, phrases, embedder, judge),
         settings.runner_capacity,
     )
 
-    events = EventReceiver(pool, "agent")
     taking = incoming.Incoming(inbound, intake, identity, receipts, runner)
     delivering = delivered.Delivered(outbox, outcomes, customers, SentThreads(pool))
     arriving = Gathering("incoming", taking.take)
-
-    async def arrived(event: receipts_pb2.RowsDriven) -> None:
-        arriving.put(incoming.asked(event))
-
-    events.on(incoming.TOPIC, receipts_pb2.RowsDriven, arrived)
-    events.on(delivered.TOPIC, receipts_pb2.ReceiptsIssued, delivering.take)
-    events.on("fte.metrics.settled", receipts_pb2.ReceiptsIssued, lambda e: _settle(facts, e))
+    events = _events(pool, arriving, delivering, facts)
 
     name = agent_service_pb2.DESCRIPTOR.services_by_name["AgentService"].full_name
     process.serve(
@@ -189,31 +181,51 @@ def build(settings: AgentSettings, pool: Pool, turn_pool: Pool, sidecar: Sidecar
     port, token = settings.dapr_grpc_port, settings.dapr_api_token.get_secret_value()
     process.background("actors", lambda: host_actors(port, token, desk, outcomes))
     process.background("runner", runner.run)
-    process.check(
-        ready={
-            "database": lambda: _database_answers(pool),
-            "sidecar": sidecar.is_healthy,
-            "broker": sidecar.check_broker,
-        },
-        live={"publishing": lambda: asyncio.sleep(0, not sidecar.publishing_is_dead())},
-    )
+    process.check(parts={"judge": judge.works})
+    _add_checks(process, pool, sidecar)
     return process
 
 
-def _times(settings: AgentSettings) -> TurnTimes:
-    return TurnTimes(
-        quiet=settings.quiet,
-        burst=settings.burst,
-        chat_cap=timedelta(seconds=settings.chat_cap_seconds),
-        mail_cap=timedelta(seconds=settings.mail_cap_seconds),
-        retry=timedelta(seconds=settings.retry_seconds),
+def _events(
+    pool: Pool,
+    arriving: Gathering[incoming.Asked],
+    delivering: delivered.Delivered,
+    facts: Ledger,
+) -> EventReceiver:
+    async def arrived(event: receipts_pb2.RowsDriven) -> None:
+        arriving.put(incoming.asked(event))
+
+    async def counted(event: receipts_pb2.ReceiptsIssued) -> None:
+        await facts.receive([Receipt(UUID(r.row_id), settled=True) for r in event.rows])
+
+    events = EventReceiver(pool, "agent")
+    events.on(incoming.TOPIC, receipts_pb2.RowsDriven, arrived)
+    events.on(delivered.TOPIC, receipts_pb2.ReceiptsIssued, delivering.take)
+    events.on("fte.metrics.settled", receipts_pb2.ReceiptsIssued, counted)
+    return events
+
+
+def _add_checks(process: Process, pool: Pool, sidecar: Sidecar) -> None:
+    async def database() -> bool:
+        return bool(await pool.fetchval("SELECT true"))
+
+    async def publishing() -> bool:
+        return not sidecar.publishing_is_dead()
+
+    process.check(
+        ready={
+            "database": database,
+            "sidecar": sidecar.is_healthy,
+            "broker": sidecar.check_broker,
+        },
+        live={"publishing": publishing},
     )
 
 
 def _embedder(settings: AgentSettings, process: Process) -> Embedder:
-    if settings.embedder == "minilm":
+    if settings.embedder == "bundled":
         return bundled_embedder()
-    key, url = settings.openai_api_key.get_secret_value(), settings.openai_base_url or None
+    key, url = settings.openai_api_key.get_secret_value(), settings.openai_base_url
     asked = OpenAiEmbedder(key, url)
     process.on_stop(asked.close)
     return asked
@@ -239,12 +251,11 @@ def _thinker(
     process: Process,
     phrases: PhraseBook,
     embedder: Embedder,
+    judge: WatchedJudge,
 ) -> Thinker:
     offline = OfflinePolicy()
     key = settings.openai_api_key.get_secret_value()
-    model = (
-        OpenAiModel(key, settings.openai_base_url or None, settings.openai_model) if key else None
-    )
+    model = OpenAiModel(key, settings.openai_base_url, settings.openai_model) if key else None
     if model is not None:
         process.on_stop(model.close)
     return Thinker(
@@ -252,46 +263,12 @@ def _thinker(
         fallback=offline if model else None,
         knowledge=PostgresKnowledgeBase(turn_pool, QueryVectors(embedder)),
         history=TurnHistory(turn_pool),
-        judge=_judge(settings.context_dir),
+        judge=judge,
         phrases=phrases,
         metering=Metering(
-            _budgets(settings), load_prices(), ModelUsage(turn_pool) if key else None
+            settings.budgets(), load_prices(), ModelUsage(turn_pool) if key else None
         ),
         prompts=load_prompts(settings.context_dir),
         chat_cap_seconds=settings.chat_cap_seconds,
         mail_cap_seconds=settings.mail_cap_seconds,
     )
-
-
-def _budgets(settings: AgentSettings) -> Budgets:
-    return Budgets(
-        steps=settings.turn_steps,
-        turn=Limit(tokens=settings.turn_tokens, cost=_micros(settings.turn_dollars)),
-        customer_day=Limit(
-            turns=settings.customer_day_turns,
-            tokens=settings.customer_day_tokens,
-            cost=_micros(settings.customer_day_dollars),
-        ),
-        installation_day=Limit(tokens=settings.day_tokens, cost=_micros(settings.day_dollars)),
-    )
-
-
-def _micros(dollars: float) -> int:
-    return round(dollars * 1_000_000)
-
-
-def _judge(context_dir: Path) -> LocalJudge:
-    try:
-        return load_judge(context_dir)
-    except RulesFileError as error:
-        # The product's own rules go on; a desk that answers nothing would be worse.
-        log.error("escalation rules are broken", file=RULES_FILE, problem=str(error))  # noqa: TRY400
-        return LocalJudge()
-
-
-async def _settle(facts: Ledger, event: receipts_pb2.ReceiptsIssued) -> None:
-    await facts.receive([Receipt(UUID(r.row_id), settled=True) for r in event.rows])
-
-
-async def _database_answers(pool: Pool) -> bool:
-    return bool(await pool.fetchval("SELECT true"))

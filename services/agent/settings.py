@@ -7,6 +7,9 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from chassis.settings import ServiceSettings
+from services.agent.application.turns import TurnTimes
+from services.agent.domain.flood import PACE
+from services.agent.domain.usage import Budgets, Limit
 
 
 class AgentSettings(ServiceSettings):
@@ -52,8 +55,8 @@ class AgentSettings(ServiceSettings):
     day_dollars: float = Field(
         default=50.0, gt=0, description="money of all customers and one day: what a flood can cost"
     )
-    embedder: Literal["minilm", "openai"] = Field(
-        default="minilm",
+    embedder: Literal["bundled", "openai"] = Field(
+        default="bundled",
         description="what turns texts into vectors: the bundled model, or `text-embedding-3-small` at the model's endpoint",
     )
     runner_capacity: int = Field(
@@ -64,6 +67,12 @@ class AgentSettings(ServiceSettings):
     )
     burst_seconds: float = Field(
         default=10.0, gt=0, description="longest wait of a WhatsApp burst from its first message"
+    )
+    customer_messages_per_minute: int = Field(
+        default=PACE,
+        ge=1,
+        description="messages of one customer that are worked on as they come; beyond it they are answered together, and "
+        "the customer is told once to wait",
     )
     chat_cap_seconds: float = Field(
         default=60.0, gt=0, description="longest turn on WhatsApp and web"
@@ -95,3 +104,31 @@ class AgentSettings(ServiceSettings):
     def burst(self) -> timedelta:
         """The longest burst as a duration."""
         return timedelta(seconds=self.burst_seconds)
+
+    def times(self) -> TurnTimes:
+        """How long bursts, turns and the waits between tries take."""
+        return TurnTimes(
+            quiet=self.quiet,
+            burst=self.burst,
+            chat_cap=timedelta(seconds=self.chat_cap_seconds),
+            mail_cap=timedelta(seconds=self.mail_cap_seconds),
+            retry=timedelta(seconds=self.retry_seconds),
+            pace=self.customer_messages_per_minute,
+        )
+
+    def budgets(self) -> Budgets:
+        """What turns, customers and the installation may use of a model."""
+        return Budgets(
+            steps=self.turn_steps,
+            turn=Limit(tokens=self.turn_tokens, cost=_micros(self.turn_dollars)),
+            customer_day=Limit(
+                turns=self.customer_day_turns,
+                tokens=self.customer_day_tokens,
+                cost=_micros(self.customer_day_dollars),
+            ),
+            installation_day=Limit(tokens=self.day_tokens, cost=_micros(self.day_dollars)),
+        )
+
+
+def _micros(dollars: float) -> int:
+    return round(dollars * 1_000_000)

@@ -31,7 +31,9 @@ from services.delivery.application.reconcile import Reconcile
 from services.delivery.application.send_due import SendDue
 from services.delivery.application.take_outbound import TakeOutbound
 from services.delivery.application.take_statuses import TakeStatuses
+from services.delivery.application.window_gate import WindowGate
 from services.delivery.domain.intent import Channel
+from services.delivery.domain.pace import Pace
 from services.delivery.settings import Settings
 
 READING_SECONDS = 15.0
@@ -58,14 +60,20 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     facts = metric_ledger(pool, sidecar)
     agent = AgentServiceStub(sidecar.service("agent"))
     corrections = correction_ledger(PostgresLedgerRows(pool, CORRECTIONS), agent)
+    twilio = _twilio(settings, sidecar)
     gmail = Gmail(BindingTransport(sidecar, "gmail"), settings.accesses())
-    providers, policies = _providers(settings, sidecar, gmail), settings.policies()
+    providers, policies = _providers(gmail, twilio), settings.policies()
     own = frozenset({*settings.mailboxes, settings.twilio_whatsapp_from})
     mails = PostgresSentMails(pool)
     read_back = ReadBack(mails, gmail, answers, settings.poll_seconds, READING_SECONDS)
 
-    send = SendDue(store, providers, policies, answers, settings.patience(), settings.instance)
-    outbound = TakeOutbound(store, AgentContent(agent), answers, own, send.wake)
+    content = AgentContent(agent)
+    send = SendDue(
+        store, providers, policies, answers, settings.patience(), settings.instance,
+        gates={Channel.WHATSAPP: WindowGate(content, settings.templates())},
+        paces={Channel.WHATSAPP: Pace(settings.twilio_messages_per_second)},
+    )  # fmt: skip
+    outbound = TakeOutbound(store, content, answers, own, send.wake)
     reports = IntakeStatuses(IntakeServiceStub(sidecar.service("intake")))
     statuses = TakeStatuses(store, reports, answers, send.wake)
     reconcile = Reconcile(
@@ -88,7 +96,7 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
             receiver, server
         )
     )
-    servicer = DeliveryServicer(store, answers, mails)
+    servicer = DeliveryServicer(store, answers, mails, twilio)
     process.serve(
         lambda server: delivery_grpc.add_DeliveryServiceServicer_to_server(servicer, server),
         SERVICE_NAME,
@@ -107,16 +115,20 @@ def build(settings: Settings, pool: Pool, sidecar: Sidecar) -> Process:
     return process
 
 
-def _providers(settings: Settings, sidecar: Sidecar, gmail: Gmail) -> dict[Channel, Provider]:
+def _twilio(settings: Settings, sidecar: Sidecar) -> Twilio:
+    return Twilio(
+        BindingTransport(sidecar, "twilio"),
+        settings.twilio_account_sid,
+        settings.twilio_auth_token.get_secret_value(),
+        settings.twilio_whatsapp_from,
+        settings.public_url,
+    )
+
+
+def _providers(gmail: Gmail, twilio: Twilio) -> dict[Channel, Provider]:
     return {
         Channel.EMAIL: gmail,
-        Channel.WHATSAPP: Twilio(
-            BindingTransport(sidecar, "twilio"),
-            settings.twilio_account_sid,
-            settings.twilio_auth_token.get_secret_value(),
-            settings.twilio_whatsapp_from,
-            settings.public_url,
-        ),
+        Channel.WHATSAPP: twilio,
         Channel.WEB_FORM: WebForm(),
     }
 

@@ -1,5 +1,7 @@
 """Delivery's settings."""
 
+import re
+from collections.abc import Iterator
 from datetime import timedelta
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -10,6 +12,9 @@ from services.delivery.application.ports import Patience
 from services.delivery.domain.breaker import Tolerance
 from services.delivery.domain.intent import Channel
 from services.delivery.domain.transitions import Policy
+from services.delivery.domain.window import Templates
+
+_TEMPLATE = re.compile(r"\s*([a-z]{2,3})\s*=\s*(HX[0-9a-fA-F]{32})\s*")
 
 
 class Settings(GmailSettings, ServiceSettings):
@@ -18,9 +23,20 @@ class Settings(GmailSettings, ServiceSettings):
     public_url: str = Field(description="where providers report what became of a message")
 
     twilio_account_sid: str = Field(description="the Twilio account")
-    twilio_auth_token: SecretStr = Field(description="token of the Twilio account")
+    twilio_auth_token: SecretStr = Field(min_length=1, description="token of the Twilio account")
     twilio_whatsapp_from: str = Field(
         default="+14155238886", description="the WhatsApp sender, E.164"
+    )
+    twilio_templates: str = Field(
+        default="",
+        description="approved templates for customers who have not written for a day, by language: "
+        "`en=HX…, de=HX…`; {{1}} is the ticket's reference, {{2}} the text; without one a person gets the matter",
+    )
+    twilio_messages_per_second: float = Field(
+        default=80.0,
+        gt=0,
+        description="longest pace of the WhatsApp sender in one replica: Twilio starts a sender with 80 a second; the "
+        "sandbox takes one in three seconds",
     )
 
     sends_at_once: int = Field(
@@ -110,6 +126,18 @@ class Settings(GmailSettings, ServiceSettings):
         description="longest of these waits, which double: what an answer waits at most once the provider is back",
     )
 
+    @field_validator("twilio_templates")
+    @classmethod
+    def _are_templates(cls, text: str) -> str:
+        wrong = [
+            part.strip()
+            for part in text.split(",")
+            if part.strip() and not _TEMPLATE.fullmatch(part)
+        ]
+        if wrong:
+            raise ValueError(f"write language=ContentSid, as in en=HX0123…, not {wrong[0]}")
+        return text
+
     @field_validator("send_seconds")
     @classmethod
     def _fits_into_an_attempt(cls, seconds: float, info: ValidationInfo) -> float:
@@ -131,6 +159,10 @@ class Settings(GmailSettings, ServiceSettings):
             ),
         )
 
+    def templates(self) -> Templates:
+        """Returns the approved templates by language."""
+        return Templates(dict(_pairs(self.twilio_templates)))
+
     def policies(self) -> dict[Channel, Policy]:
         """Returns how patient delivery is on each channel; a web answer can be seen at once."""
         return {
@@ -148,3 +180,9 @@ class Settings(GmailSettings, ServiceSettings):
             first_back_off=timedelta(seconds=self.first_back_off_seconds),
             longest_back_off=timedelta(seconds=self.longest_back_off_seconds),
         )
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    for part in text.split(","):
+        if found := _TEMPLATE.fullmatch(part):
+            yield found[1], found[2]

@@ -10,8 +10,10 @@ from chassis.events import EventReceiver
 from chassis.serve import Check, Process
 from chassis.sidecar import Sidecar
 from fte.conversation.v1 import receipts_pb2
+from fte.delivery.v1.delivery_service_pb2_grpc import DeliveryServiceStub
 from services.intake.adapters import events, inbox, push_token
 from services.intake.adapters.agent_tickets import AgentTickets
+from services.intake.adapters.contact_cards import ContactCards
 from services.intake.adapters.gmail import GmailMailbox
 from services.intake.adapters.grpc_service import FULL_NAME, IntakeServicer
 from services.intake.adapters.http.health import HealthPage, service_checks
@@ -59,7 +61,8 @@ async def build(config: IntakeSettings) -> Process:
     process.on_stop(pool.close)
     process.on_stop(sidecar.close)
     process.on_stop(reader.close)
-    process.serve(IntakeServicer(inbox.InboxReader(pool)).register, FULL_NAME)
+    cards = ContactCards(DeliveryServiceStub(sidecar.service("delivery")))
+    process.serve(IntakeServicer(inbox.InboxReader(pool), cards).register, FULL_NAME)
     receiver = _receiver(pool, drive)
     add_receiver = appcallback_service_v1.add_AppCallbackServicer_to_server
     process.serve(lambda server: add_receiver(receiver, server))  # type: ignore[no-untyped-call]

@@ -3,12 +3,19 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from chassis.google_access import GmailSettings
 from chassis.settings import ServiceSettings
 
-Secret = Annotated[SecretStr, Field(min_length=1)]
+
+def _no_blank(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().strip():
+        raise ValueError("must not be blank")
+    return secret
+
+
+Secret = Annotated[SecretStr, Field(min_length=1), AfterValidator(_no_blank)]
 Text = Annotated[str, Field(min_length=1)]
 
 

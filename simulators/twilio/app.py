@@ -23,7 +23,9 @@ from simulators.faults import FaultMiddleware
 from simulators.input import BadInputError, bad_input, json_object
 from simulators.outgoing import Outgoing
 from simulators.rules import FaultBook
+from simulators.twilio import account as account_store
 from simulators.twilio import messages as store
+from simulators.twilio.account import Account
 from simulators.twilio.errors import TwilioError, body_for_status
 from simulators.twilio.messages import Filter, Messages
 from simulators.twilio.sending import Sending
@@ -31,8 +33,10 @@ from simulators.twilio.settings import Settings
 from simulators.twilio.webhooks import ANSWER_SECONDS, POLICIES, Receiving, Signer
 
 _BODY_LIMIT: Final = 1024 * 1024
+_ACCOUNT: Final = "/2010-04-01/Accounts/{account}.json"
 _LIST: Final = "/2010-04-01/Accounts/{account}/Messages.json"
 _ONE: Final = "/2010-04-01/Accounts/{account}/Messages/{sid}.json"
+_MEDIA: Final = "/2010-04-01/Accounts/{account}/Messages/{sid}/Media/{media}"
 _PAGE: Final = 50
 _LONGEST_PAGE: Final = 1000
 _DAY_SECONDS: Final = 86400.0
@@ -42,9 +46,15 @@ class Api:
     """Answers the REST requests."""
 
     def __init__(
-        self, settings: Settings, messages: Messages, sending: Sending, receiving: Receiving
+        self,
+        settings: Settings,
+        messages: Messages,
+        sending: Sending,
+        receiving: Receiving,
+        account: Account,
     ) -> None:
         self._settings = settings
+        self._account = account
         self._messages = messages
         self._sending = sending
         self._receiving = receiving
@@ -110,27 +120,76 @@ class Api:
         self._messages.set_window(f"whatsapp:{number.removeprefix('whatsapp:')}", moment)
         return JSONResponse({})
 
+    async def account(self, request: Request) -> Response:
+        """Shows the account."""
+        self._authorise(request)
+        return JSONResponse(self._account.shown())
+
+    async def senders(self, request: Request) -> Response:
+        """Lists the WhatsApp senders, all on one page."""
+        self._authorise(request)
+        found = self._account.senders()
+        meta = {"key": "senders", "page": 0, "page_size": 50, "next_page_url": None}
+        return JSONResponse({"meta": meta, "senders": found})
+
+    async def template(self, request: Request) -> Response:
+        """Shows a template."""
+        self._authorise(request)
+        found = self._account.template(request.path_params["sid"])
+        del found["status"]
+        return JSONResponse(found)
+
+    async def approval(self, request: Request) -> Response:
+        """Shows what WhatsApp decided about a template."""
+        self._authorise(request)
+        found = self._account.template(request.path_params["sid"])
+        whatsapp = {"name": "simulated", "category": "UTILITY", "status": found["status"]}
+        return JSONResponse({"sid": found["sid"], "whatsapp": whatsapp})
+
+    async def media(self, request: Request) -> Response:
+        """Hands an attachment out."""
+        self._authorise(request)
+        found = self._account.media(request.path_params["media"])
+        if found is None:
+            text = f"The requested resource {request.url.path} was not found"
+            raise TwilioError(20404, 404, text)
+        return Response(found[0], media_type=found[1])
+
+    async def set_template(self, request: Request) -> Response:
+        """Adds or changes a template."""
+        self._account.set_template(await json_object(request))
+        return JSONResponse({})
+
+    async def set_sender(self, request: Request) -> Response:
+        """Replaces the account's WhatsApp senders by one."""
+        self._account.set_sender(await json_object(request))
+        return JSONResponse({})
+
     def _authorise(self, request: Request) -> None:
         given = request.headers.get("authorization", "")
         if not secrets.compare_digest(given.encode(), self._authorization.encode()):
             raise TwilioError(20003, 401)
-        if request.path_params["account"] != self._settings.account_sid:
+        sid = self._settings.account_sid
+        if request.path_params.get("account", sid) != sid:
             text = f"The requested resource {request.url.path} was not found"
             raise TwilioError(20404, 404, text)
 
 
 def build(settings: Settings) -> Starlette:
     """Wires the simulator over its state file."""
-    database = Database(settings.home / "twilio.sqlite3", calls.SCHEMA + store.SCHEMA)
+    schema = calls.SCHEMA + store.SCHEMA + account_store.SCHEMA
+    database = Database(settings.home / "twilio.sqlite3", schema)
     book = FaultBook(database)
     signer = Signer(settings.auth_token)
     outgoing = Outgoing(database, book, signer.write, POLICIES, ANSWER_SECONDS)
     messages = Messages(database, settings.account_sid)
+    account = Account(settings, database)
     api = Api(
         settings,
         messages,
-        Sending(settings, database, messages, outgoing),
-        Receiving(settings, database, messages, outgoing),
+        Sending(settings, database, messages, outgoing, account),
+        Receiving(settings, database, messages, outgoing, account),
+        account,
     )
 
     @contextlib.asynccontextmanager
@@ -144,6 +203,14 @@ def build(settings: Settings) -> Starlette:
             Route(_LIST, api.create, methods=["POST"]),
             Route(_LIST, api.page, methods=["GET"]),
             Route(_ONE, api.fetch, methods=["GET"]),
+            Route(_MEDIA, api.media, methods=["GET"]),
+            Route(_ACCOUNT, api.account, methods=["GET"]),
+            # On hosts of their own at Twilio.
+            Route("/v2/Channels/Senders", api.senders, methods=["GET"]),
+            Route("/v1/Content/{sid}", api.template, methods=["GET"]),
+            Route("/v1/Content/{sid}/ApprovalRequests", api.approval, methods=["GET"]),
+            Route("/_template", api.set_template, methods=["POST"]),
+            Route("/_sender", api.set_sender, methods=["POST"]),
             Route("/_receive", api.receive, methods=["POST"]),
             Route("/_window", api.window, methods=["POST"]),
             *control_routes(database, book, outgoing, lambda: None),

@@ -11,7 +11,10 @@ _TEXTS: Final = {
     21603: "A 'From' phone number is required.",
     21604: "A 'To' phone number is required.",
     21609: "The StatusCallback URL is not a valid URL.",
+    21610: "Attempt to send to unsubscribed recipient",
     21617: "The concatenated message body exceeds the 1600 character limit.",
+    21655: "The ContentSid is Invalid",
+    21656: "The ContentVariables Parameter is Invalid",
     21910: "Invalid From and To pair. From and To should be of the same channel",
     63007: "Twilio could not find a Channel with the specified From address",
 }

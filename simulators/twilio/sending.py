@@ -11,13 +11,18 @@ from urllib.parse import urlsplit
 from simulators.database import Database, rfc3339
 from simulators.outgoing import Outgoing
 from simulators.rules import ORIGIN
+from simulators.twilio.account import APPROVED, Account
 from simulators.twilio.errors import TwilioError
 from simulators.twilio.messages import Message, Messages, Schedule
 from simulators.twilio.settings import Settings
 
 LONGEST_BODY: Final = 1600
 OUTSIDE_WINDOW: Final = 63016
-_ADDRESS: Final = re.compile(r"(whatsapp:)?\+[1-9][0-9]{6,14}")
+# WhatsApp names people by number, or by an id of its own where the number is hidden.
+_ADDRESS: Final = re.compile(
+    r"(whatsapp:)?\+[1-9][0-9]{6,14}|whatsapp:[A-Z]{2}\.[A-Za-z0-9.]{1,128}"
+)
+_UNFIT_CONTENT: Final = 63021
 # Ranges in seconds; each state follows the one before it.
 _SENT: Final = (0.02, 0.08)
 _DELIVERED: Final = (0.03, 0.12)
@@ -31,9 +36,15 @@ class Sending:
     """Accepts messages of the account's client."""
 
     def __init__(
-        self, settings: Settings, database: Database, messages: Messages, outgoing: Outgoing
+        self,
+        settings: Settings,
+        database: Database,
+        messages: Messages,
+        outgoing: Outgoing,
+        account: Account,
     ) -> None:
         self._settings = settings
+        self._account = account
         self._database = database
         self._messages = messages
         self._outgoing = outgoing
@@ -44,7 +55,7 @@ class Sending:
         Raises:
             TwilioError: if Twilio would refuse the request.
         """
-        sender, recipient, body = self._checked(form)
+        sender, recipient, body, refusal = self._checked(form)
         now = time.time()
         media = form.get("MediaUrl", [])
         service_sid = _only(form, "MessagingServiceSid")
@@ -57,7 +68,7 @@ class Sending:
             media=len(media),
             made=now,
             visible=now + ORIGIN.get().late_seconds,
-            schedule=self._schedule(recipient, now, template="ContentSid" in form),
+            schedule=_schedule(now, refusal),
             service_sid=service_sid,
         )
         with self._database.transaction():
@@ -79,7 +90,8 @@ class Sending:
             self._announce(message, _only(form, "StatusCallback"))
         return self._messages.accepted(message)
 
-    def _checked(self, form: Mapping[str, list[str]]) -> tuple[str, str, str]:
+    def _checked(self, form: Mapping[str, list[str]]) -> tuple[str, str, str, int | None]:
+        """Returns sender, recipient, text, and the code with which WhatsApp will refuse it later."""
         recipient, sender = _only(form, "To"), _only(form, "From")
         if not recipient:
             raise TwilioError(21604)
@@ -94,31 +106,31 @@ class Sending:
             raise TwilioError(21910)
         if sender != self._settings.sender:
             raise TwilioError(63007)
-        body = self._body(form)
+        if self._account.is_stopped(recipient):
+            raise TwilioError(21610)
+        body, refusal = self._content(form, recipient)
         callback = _only(form, "StatusCallback")
         if callback and urlsplit(callback).scheme not in ("http", "https"):
             raise TwilioError(21609)
-        return sender, recipient, body
+        return sender, recipient, body, refusal
 
-    def _body(self, form: Mapping[str, list[str]]) -> str:
+    def _content(self, form: Mapping[str, list[str]], recipient: str) -> tuple[str, int | None]:
+        shut = not self._messages.window_open(recipient)
         content_sid = _only(form, "ContentSid")
         if content_sid:
-            variables = _only(form, "ContentVariables")
-            return f"{content_sid} {variables}" if variables else content_sid
+            body, status, fits = self._account.fill(content_sid, _only(form, "ContentVariables"))
+            if not fits:
+                return body, _UNFIT_CONTENT
+            return body, OUTSIDE_WINDOW if shut and status != APPROVED else None
+        return self._body(form), OUTSIDE_WINDOW if shut else None
+
+    def _body(self, form: Mapping[str, list[str]]) -> str:
         body = _only(form, "Body") or ""
         if not body and not form.get("MediaUrl"):
             raise TwilioError(21602)
         if len(body) > LONGEST_BODY:
             raise TwilioError(21617)
         return body
-
-    def _schedule(self, recipient: str, now: float, *, template: bool) -> Schedule:
-        if not template and not self._messages.window_open(recipient):
-            failed = now + _random.uniform(*_SENT)
-            return Schedule(failed=failed, error_code=OUTSIDE_WINDOW)
-        sent = now + _random.uniform(*_SENT)
-        delivered = sent + _random.uniform(*_DELIVERED)
-        return Schedule(sent, delivered, delivered + _random.uniform(*_READ))
 
     def _announce(self, message: Message, callback: str | None) -> None:
         if not callback:
@@ -142,6 +154,14 @@ class Sending:
             if status == "failed":
                 content["ErrorCode"] = str(at.error_code)
             self._outgoing.enqueue(f"status:{status}", callback, content, moment, message.sid)
+
+
+def _schedule(now: float, refusal: int | None) -> Schedule:
+    sent = now + _random.uniform(*_SENT)
+    if refusal is not None:
+        return Schedule(failed=sent, error_code=refusal)
+    delivered = sent + _random.uniform(*_DELIVERED)
+    return Schedule(sent, delivered, delivered + _random.uniform(*_READ))
 
 
 def _only(form: Mapping[str, list[str]], name: str) -> str | None:

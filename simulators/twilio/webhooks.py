@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -14,10 +15,12 @@ from simulators.database import Database
 from simulators.input import BadInputError
 from simulators.outgoing import Outgoing, Policy, Wire
 from simulators.rules import ORIGIN
+from simulators.twilio.account import Account
 from simulators.twilio.messages import Message, Messages, Schedule
 from simulators.twilio.settings import Settings
 
 _MEDIA_TYPE: Final = "image/jpeg"
+_FROM: Final = re.compile(r"(whatsapp:)?(\+[0-9]{1,15}|[A-Z]{2}\.[A-Za-z0-9.]{1,128})")
 
 POLICIES: Final = {
     # A webhook that finds nobody at home is tried for ten minutes.
@@ -66,9 +69,15 @@ class Receiving:
     """Plays customers who write to the account's number."""
 
     def __init__(
-        self, settings: Settings, database: Database, messages: Messages, outgoing: Outgoing
+        self,
+        settings: Settings,
+        database: Database,
+        messages: Messages,
+        outgoing: Outgoing,
+        account: Account,
     ) -> None:
         self._settings = settings
+        self._account = account
         self._database = database
         self._messages = messages
         self._outgoing = outgoing
@@ -76,23 +85,26 @@ class Receiving:
     def receive(self, customer: Mapping[str, Any]) -> str:
         """Stores a customer's message, opens the 24-hour window, queues the webhook; returns the SID.
 
-        Takes `from` (E.164, with or without `whatsapp:`), `body`, `media` (addresses, or objects
-        with `url` and `content_type`), `profile_name`.
+        Takes `from` (E.164 or WhatsApp's user id, with or without `whatsapp:`), `body`, `media` (addresses, or
+        objects with `url` or `content`, and `content_type`), `profile_name`, `type` (the message's kind) and `fields`: whatever
+        else Twilio posts with that kind, such as Latitude, ButtonText, ExternalUserId or OptOutType.
 
         Raises:
             BadInputError: if a field has the wrong form; the text says which.
         """
         number = customer.get("from")
         body = customer.get("body") or ""
-        if not isinstance(number, str) or not number.removeprefix("whatsapp:").startswith("+"):
-            raise BadInputError("from is a number such as +15550100")
+        if not isinstance(number, str) or not _FROM.fullmatch(number):
+            raise BadInputError("from is a number such as +15550100, or an id such as US.1349")
         if not isinstance(body, str):
             raise BadInputError("body is a text")
-        media = [_media(item) for item in customer.get("media") or []]
+        given = [_media(item) for item in customer.get("media") or []]
         number = number.removeprefix("whatsapp:")
         now = time.time()
+        sid = f"{'MM' if given else 'SM'}{secrets.token_hex(16)}"
+        media = [self._kept(sid, *item) for item in given]
         message = Message(
-            sid=f"{'MM' if media else 'SM'}{secrets.token_hex(16)}",
+            sid=sid,
             direction="inbound",
             sender=f"whatsapp:{number}",
             recipient=self._settings.sender,
@@ -103,26 +115,38 @@ class Receiving:
             schedule=Schedule(sent=now),
         )
         content = self._form(message, media, str(customer.get("profile_name") or number))
+        content |= _more(customer)
         with self._database.transaction():
             self._messages.add(message)
             self._messages.set_window(message.sender, now)
+            self._account.heard(message.sender, body)
             self._outgoing.enqueue(
                 "webhook:inbound", self._settings.webhook_url, content, now, message.sender
             )
         return message.sid
 
+    def _kept(self, sid: str, url: str, content_type: str, content: str) -> tuple[str, str]:
+        """Keeps an attachment's content, if it has one, under an address of Twilio's kind."""
+        if not content:
+            return url, content_type
+        account, media = self._settings.account_sid, f"ME{secrets.token_hex(16)}"
+        self._account.keep_media(media, content, content_type)
+        path = f"/2010-04-01/Accounts/{account}/Messages/{sid}/Media/{media}"
+        return f"https://api.twilio.com{path}", content_type
+
     def _form(
         self, message: Message, media: list[tuple[str, str]], profile_name: str
     ) -> dict[str, str]:
-        wa_id = message.sender.removeprefix("whatsapp:+")
-        context = {"ProfileName": profile_name, "WaId": wa_id}
+        numbered = message.sender.startswith("whatsapp:+")
+        wa_id = {"WaId": message.sender.removeprefix("whatsapp:+")} if numbered else {}
+        context = {"ProfileName": profile_name, **wa_id}
         form = {
             "SmsMessageSid": message.sid,
             "NumMedia": str(len(media)),
             "ProfileName": profile_name,
             "MessageType": "image" if media else "text",
             "SmsSid": message.sid,
-            "WaId": wa_id,
+            **wa_id,
             "SmsStatus": "received",
             "Body": message.body,
             "To": message.recipient,
@@ -140,9 +164,21 @@ class Receiving:
         return form
 
 
-def _media(item: Any) -> tuple[str, str]:
+def _more(customer: Mapping[str, Any]) -> dict[str, str]:
+    kind, fields = customer.get("type"), customer.get("fields") or {}
+    if not isinstance(fields, Mapping) or not all(isinstance(v, str) for v in fields.values()):
+        raise BadInputError("fields is an object of texts")
+    return {**({"MessageType": str(kind)} if kind else {}), **fields}
+
+
+def _media(item: Any) -> tuple[str, str, str]:
+    """Returns an attachment's address, media type and content; one of the first and the last is empty."""
     if isinstance(item, str):
-        return item, _MEDIA_TYPE
-    if isinstance(item, Mapping) and isinstance(item.get("url"), str):
-        return item["url"], str(item.get("content_type") or _MEDIA_TYPE)
-    raise BadInputError("media is a list of addresses, or of objects with url and content_type")
+        return item, _MEDIA_TYPE, ""
+    if isinstance(item, Mapping):
+        url, content = item.get("url") or "", item.get("content") or ""
+        if isinstance(url, str) and isinstance(content, str) and (url or content):
+            return url, str(item.get("content_type") or _MEDIA_TYPE), content
+    raise BadInputError(
+        "media is a list of addresses, or of objects with url or content, and content_type"
+    )

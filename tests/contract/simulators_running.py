@@ -83,6 +83,8 @@ class Receiver:
     posts: list[Posted] = field(default_factory=list)
     # Statuses for the next posts; afterwards 200.
     answers: list[int] = field(default_factory=list)
+    # What intake says of an unsigned webhook; without it every post is answered as if it were signed.
+    problem: bytes = b""
 
     def at(self, path: str) -> list[Posted]:
         return [post for post in self.posts if post.path == path]
@@ -100,9 +102,14 @@ def receiver(port: int | None = None) -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["content-length"]))
             status = recorded.answers.pop(0) if recorded.answers else 200
             recorded.posts.append(Posted(self.path, dict(self.headers), body, time.monotonic()))
-            self.send_response(status)
-            self.send_header("content-length", "0")
+            unsigned = "X-Twilio-Signature" not in self.headers and recorded.problem
+            self.send_response(403 if unsigned else status)
+            body = recorded.problem if unsigned else b""
+            if unsigned:
+                self.send_header("content-type", "application/problem+json")
+            self.send_header("content-length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.request_validator import RequestValidator
@@ -118,7 +120,9 @@ def test_outside_the_window_a_message_fails_later(
     form = form_of(eventually(lambda: intake.at("/status"))[0])
     assert (form["MessageStatus"], form["ErrorCode"]) == ("failed", "63016")
     assert messages(sent.sid).fetch().error_code == 63016
+    twilio.call("POST", "/_template", {"content_sid": "HX1", "body": "Dear {{1}}, hello"})
     template = messages.create(content_sid="HX1", content_variables='{"1": "Ada"}', **arguments)
+    assert template.body == "Dear Ada, hello"
     eventually(lambda: messages(template.sid).fetch().status == "read")
     assert messages(template.sid).fetch().error_code is None
     twilio.receive({"from": "+15550100", "body": "Hi"})
@@ -172,3 +176,93 @@ def test_messages_are_listed_filtered_and_paged(twilio: Simulator, messages: Any
     assert len(messages.list(to=ADA, date_sent_after=today - timedelta(minutes=5))) == 5
     assert messages.list(to=ADA, date_sent_before=today - timedelta(minutes=5)) == []
     assert [message.direction for message in messages.list(to=OURS)] == ["inbound", "inbound"]
+
+
+def test_a_template_must_be_known_approved_and_filled_on_one_line(
+    twilio: Simulator, messages: Any
+) -> None:
+    arguments = {"from_": OURS, "to": ADA}
+    for variables, code in (('{"1": "x"}', 21655), ("no json", 21655)):
+        with pytest.raises(TwilioRestException) as caught:
+            messages.create(content_sid="HX0", content_variables=variables, **arguments)
+        assert (caught.value.status, caught.value.code) == (400, code)
+    twilio.call("POST", "/_template", {"content_sid": "HX1", "status": "pending"})
+    with pytest.raises(TwilioRestException) as caught:
+        messages.create(content_sid="HX1", content_variables="no json", **arguments)
+    assert caught.value.code == 21656
+    twilio.call("POST", "/_window", {"number": "+15550100", "seconds_ago": None})
+    fates = {
+        '{"1": "a", "2": "b"}': 63016,
+        '{"1": "a\\nb", "2": "b"}': 63021,
+    }
+    for variables, code in fates.items():
+        sent = messages.create(content_sid="HX1", content_variables=variables, **arguments)
+        eventually(partial(_failed, messages, sent.sid))
+        assert messages(sent.sid).fetch().error_code == code
+
+
+def test_who_said_stop_is_not_written_to_until_start(
+    twilio: Simulator, messages: Any, intake: Receiver
+) -> None:
+    arguments = {"from_": OURS, "to": ADA, "body": "Hello"}
+    twilio.receive({"from": "+15550100", "body": " stop "})
+    with pytest.raises(TwilioRestException) as caught:
+        messages.create(**arguments)
+    assert (caught.value.status, caught.value.code) == (400, 21610)
+    twilio.receive({"from": "+15550100", "body": "Start"})
+    assert messages.create(**arguments).status == "queued"
+    assert eventually(lambda: len(intake.at("/webhooks/whatsapp")) == 2)
+
+
+def test_every_kind_of_message_can_be_played(twilio: Simulator, intake: Receiver) -> None:
+    twilio.receive(
+        {
+            "from": "US.13491208655302741918",
+            "type": "location",
+            "fields": {"Latitude": "1.5", "Longitude": "2.5", "ExternalUserId": "US.1349"},
+        }
+    )
+    form = form_of(eventually(lambda: intake.at("/webhooks/whatsapp"))[0])
+    assert form["From"] == "whatsapp:US.13491208655302741918"
+    assert (form["MessageType"], form["Latitude"], form["ExternalUserId"]) == (
+        "location",
+        "1.5",
+        "US.1349",
+    )
+    assert "WaId" not in form
+
+
+def test_a_person_without_a_number_can_be_written_to(messages: Any) -> None:
+    sent = messages.create(from_=OURS, to="whatsapp:US.13491208655302741918", body="Hello")
+    assert sent.to == "whatsapp:US.13491208655302741918"
+
+
+def test_account_sender_and_template_are_shown(twilio: Simulator) -> None:
+    client = Client(ACCOUNT_SID, AUTH_TOKEN)
+    for domain in (client.api, client.messaging, client.content):
+        domain.base_url = twilio.url
+    assert client.api.accounts(ACCOUNT_SID).fetch().status == "active"
+    [sender] = client.messaging.v2.channels_senders.list(channel="whatsapp")
+    assert (sender.sender_id, str(sender.status)) == (OURS, "ONLINE")
+    twilio.call("POST", "/_template", {"content_sid": "HX1", "status": "rejected"})
+    content = client.content.v1.contents("HX1")
+    assert content.fetch().types == {"twilio/text": {"body": "{{1}} {{2}}"}}
+    assert content.approval_fetch().fetch().whatsapp["status"] == "rejected"
+
+
+def _failed(messages: Any, sid: str) -> bool:
+    return bool(messages(sid).fetch().status == "failed")
+
+
+def test_an_attachment_is_handed_out_to_the_account_alone(
+    twilio: Simulator, intake: Receiver
+) -> None:
+    card = {"content": "BEGIN:VCARD\nFN:Ada\nEND:VCARD", "content_type": "text/vcard"}
+    twilio.receive({"from": "+15550100", "type": "contacts", "media": [card]})
+    form = form_of(eventually(lambda: intake.at("/webhooks/whatsapp"))[0])
+    assert (form["MessageType"], form["MediaContentType0"]) == ("contacts", "text/vcard")
+    path = urlsplit(form["MediaUrl0"]).path
+    answer = httpx.get(f"{twilio.url}{path}", auth=(ACCOUNT_SID, AUTH_TOKEN))
+    assert (answer.status_code, answer.text) == (200, card["content"])
+    assert httpx.get(f"{twilio.url}{path}").status_code == 401
+    assert httpx.get(f"{twilio.url}{path}x", auth=(ACCOUNT_SID, AUTH_TOKEN)).status_code == 404

@@ -10,7 +10,7 @@ from pathlib import Path
 from services.agent.adapters.judge import Heard
 from services.agent.domain.judgement import judge_findings
 from services.agent.domain.turn import Channel
-from tests.fakes.agent import local_judge
+from tests.evals.kept_vectors import kept_judge
 
 DATA = Path(__file__).resolve().parent / "data"
 
@@ -88,7 +88,7 @@ def labelled(name: str = "messages.jsonl") -> list[Labelled]:
 
 def judged(messages: Sequence[Labelled]) -> list[Judged]:
     """Judges the messages one by one, as single turns."""
-    found = local_judge().find([message.heard for message in messages])
+    found = kept_judge().find([message.heard for message in messages])
     return [
         Judged(message, _reason(judge_findings([findings], message.channel).escalation))
         for message, findings in zip(messages, found, strict=True)

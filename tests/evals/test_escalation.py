@@ -31,6 +31,8 @@ def results() -> tuple[Judged, ...]:
     return tuple(judged([one for one in labelled() if one.split == "test"]))
 
 
+# Without kept vectors each message is embedded first.
+@pytest.mark.timeout(600)
 def test_no_group_falls_below_what_is_recorded() -> None:
     counted = groups(results())
     print("\n".join(count.line(name) for name, count in counted.items()))
@@ -63,6 +65,7 @@ def test_a_message_is_in_the_half_that_its_id_says() -> None:
     assert all(one.split == split_of(one.message_id) for one in labelled())
 
 
+@pytest.mark.timeout(600)
 def test_the_bare_keyword_is_a_reason_on_whatsapp_alone() -> None:
     assert all(
         one.message.channel is Channel.WHATSAPP

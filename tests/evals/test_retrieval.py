@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from cli.kb_measure import Figures, measure, read_questions
-from services.agent.adapters.embedder_glossed import bundled_embedder
 from services.agent.adapters.knowledge_folder import read_folder
 from services.agent.adapters.knowledge_memory import MemoryKnowledgeBase
+from tests.evals.kept_vectors import kept_embedder
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).resolve().parent / "data"
@@ -33,10 +33,10 @@ def measured(name: str) -> Figures:
     assert not problems
     sections = [section for found in documents.values() for section in found]
     asked = [q for q in read_questions(questions) if q.split == split]
-    return asyncio.run(measure(MemoryKnowledgeBase(sections, bundled_embedder()), asked))
+    return asyncio.run(measure(MemoryKnowledgeBase(sections, kept_embedder()), asked))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize(
     ("figure", "sign", "of"),

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from cli.kb_measure import Question, measure
-from services.agent.adapters.embedder_glossed import bundled_embedder
 from services.agent.adapters.knowledge_memory import MemoryKnowledgeBase
 from tests.evals.bank import read_bank
+from tests.evals.kept_vectors import kept_embedder
 
 _UNANSWERABLE = 200
 
@@ -25,7 +25,7 @@ async def test_a_banks_customers_find_its_documents(capsys: pytest.CaptureFixtur
     sections, questions = read_bank(folder / "tau-banking-knowledge")
     requests = json.loads((folder / "clinc150" / "data_full.json").read_text())["oos_test"]
     questions += [Question(text, frozenset()) for text, _ in requests[:_UNANSWERABLE]]
-    figures = await measure(MemoryKnowledgeBase(sections, bundled_embedder()), questions)
+    figures = await measure(MemoryKnowledgeBase(sections, kept_embedder()), questions)
     with capsys.disabled():
         print(json.dumps(figures.as_json()))
     # Printed, not gated: a case's line need not ask for what the case's documents say.

@@ -61,12 +61,10 @@ class KnownHistory:
 
     def __init__(self, lines: Sequence[HistoryLine] = ()) -> None:
         self._lines = list(lines)
-        self.limits: list[int] = []
 
-    async def last_messages(self, turn: Turn, limit: int) -> list[HistoryLine]:
-        self.limits.append(limit)
+    async def messages(self, turn: Turn) -> list[HistoryLine]:
         known = {message.message_id for message in turn.batch}
-        return [line for line in self._lines if line.message_id not in known][:limit]
+        return [line for line in self._lines if line.message_id not in known]
 
 
 class ScriptedModel:

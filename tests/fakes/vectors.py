@@ -8,7 +8,7 @@ import numpy as np
 from services.agent.application.ports import LookupUnavailable, Vectors
 from services.agent.domain.terms import terms
 
-_DIMENSION = 384
+_DIMENSION = 768
 
 
 class WordVectors:
@@ -27,6 +27,9 @@ class WordVectors:
         made = np.array([self._vector(text) for text in texts], np.float32)
         unit: Vectors = made / np.linalg.norm(made, axis=1, keepdims=True)
         return unit
+
+    async def embed_questions(self, questions: Sequence[str]) -> Vectors:
+        return await self.embed(questions)
 
     def _vector(self, text: str) -> Vectors:
         total = np.full(_DIMENSION, 0.01)

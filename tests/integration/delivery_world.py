@@ -12,16 +12,21 @@ from chassis.database import Pool, open_pool
 from services.delivery.adapters.intent_store import PostgresIntentStore
 from services.delivery.application.ports import (
     Attempt,
+    ContentAway,
     Doubt,
     Patience,
     Prepared,
     Receipt,
+    Reported,
     Status,
+    Template,
+    Wish,
 )
 from services.delivery.application.reconcile import Reconcile
 from services.delivery.application.send_due import SendDue
 from services.delivery.application.take_outbound import TakeOutbound
 from services.delivery.application.take_statuses import TakeStatuses
+from services.delivery.application.window_gate import WindowGate
 from services.delivery.domain.intent import (
     Channel,
     HandleType,
@@ -44,6 +49,7 @@ from services.delivery.domain.outcomes import (
     Unseen,
 )
 from services.delivery.domain.transitions import Policy
+from services.delivery.domain.window import Templates
 from tests.integration.postgres import Database
 
 WINDOW = timedelta(seconds=0.8)
@@ -99,6 +105,7 @@ class Far:
     actions: list[str] = field(default_factory=list)
     taken: list[Intent] = field(default_factory=list)
     sends: list[Intent] = field(default_factory=list)
+    templates: list[Template | None] = field(default_factory=list)
     prepared: list[Intent] = field(default_factory=list)
     readings: int = 0
     witness_is_dark: bool = False
@@ -115,6 +122,7 @@ class Far:
 
     async def send(self, attempt: Attempt, seconds: float) -> Outcome:
         self.sends.append(attempt.intent)
+        self.templates.append(attempt.template)
         action = self.actions.pop(0) if self.actions else "take"
         if action == "lose_first":
             action = "lose" if self.sends.count(attempt.intent) == 1 else "take"
@@ -188,19 +196,31 @@ class Owner:
 
     intents: dict[UUID, Intent] = field(default_factory=dict)
     statuses: dict[UUID, Status] = field(default_factory=dict)
+    wishes: dict[UUID, Wish] = field(default_factory=dict)
+    window: datetime | None = None
     fetches: int = 0
 
     async def fetch(self, row_ids: Sequence[UUID]) -> Sequence[tuple[Intent, str]]:
         self.fetches += 1
         return [(self.intents[r], "") for r in row_ids if r in self.intents]
 
+    async def window_end(self, row_id: UUID) -> datetime | None:
+        if self.window is None:
+            raise ContentAway("away")
+        return self.window
+
 
 @dataclass
 class Intake:
     owner: Owner
 
-    async def fetch(self, row_ids: Sequence[UUID]) -> Sequence[Status]:
-        return [self.owner.statuses[r] for r in row_ids if r in self.owner.statuses]
+    async def fetch(self, row_ids: Sequence[UUID]) -> Reported:
+        owner = self.owner
+        return Reported(
+            tuple(row_ids),
+            tuple(owner.statuses[r] for r in row_ids if r in owner.statuses),
+            tuple(owner.wishes[r] for r in row_ids if r in owner.wishes),
+        )
 
 
 @dataclass
@@ -214,11 +234,15 @@ class World:
     owner: Owner
     policy: Policy
     patience: Patience = PATIENCE
+    templates: Templates = field(default_factory=Templates)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def build(self, worker: str = "delivery-0") -> "tuple[SendDue, Reconcile]":
         policies = dict.fromkeys(Channel, self.policy)
-        self.send = SendDue(self.store, self.far, policies, self.heard, self.patience, worker)
+        self.send = SendDue(
+            self.store, self.far, policies, self.heard, self.patience, worker,
+            gates={Channel.WHATSAPP: WindowGate(self.owner, self.templates)},
+        )  # fmt: skip
         self.outbound = TakeOutbound(
             self.store, self.owner, self.heard, frozenset({"support@example.com"}), self.send.wake
         )
@@ -263,6 +287,12 @@ class World:
         )
         self.owner.statuses[found.row_id] = found
         await self.statuses([found.row_id])
+
+    async def hear_wish(self, recipient: str, time: datetime, *, stopped: bool) -> None:
+        """Hears that a WhatsApp recipient wants nothing more, or does again."""
+        row_id = uuid4()
+        self.owner.wishes[row_id] = Wish(Channel.WHATSAPP, recipient, stopped, time)
+        await self.statuses([row_id])
 
     async def state(self, of: Intent) -> State:
         value = await self.pool.fetchval(

@@ -24,6 +24,7 @@ from tests.integration.postgres import Database
 from tests.serving import served
 
 EMAIL, PHONE = nouns.HANDLE_TYPE_EMAIL, nouns.HANDLE_TYPE_PHONE
+USER = nouns.HANDLE_TYPE_WHATSAPP_USER
 VERIFIED, CLAIMED = nouns.ASSURANCE_VERIFIED, nouns.ASSURANCE_CLAIMED
 
 
@@ -329,3 +330,62 @@ async def test_the_database_itself_refuses_a_handle_without_a_customer(pool: Poo
             "VALUES ('email', 'ada@example.com', $1, 'claim')",
             UUID(int=1),
         )
+
+
+async def resolve_with(
+    identity: "rpc.IdentityServiceAsyncStub",
+    phone: str,
+    user: str,
+    assurance: nouns.Assurance.ValueType = VERIFIED,
+) -> str:
+    """Resolves a number that came with WhatsApp's user id; returns the customer."""
+    entry = pb.ResolveHandle(handle=handle(PHONE, phone), assurance=assurance)
+    entry.also.CopyFrom(handle(USER, user))
+    resolved = await identity.Resolve(pb.ResolveRequest(handles=[entry]))
+    return str(resolved.bindings[0].customer_id)
+
+
+async def customer_of(
+    identity: "rpc.IdentityServiceAsyncStub", kind: nouns.HandleType.ValueType, value: str
+) -> str:
+    """Resolves a handle that came alone; returns the customer."""
+    entry = pb.ResolveHandle(handle=handle(kind, value), assurance=VERIFIED)
+    resolved = await identity.Resolve(pb.ResolveRequest(handles=[entry]))
+    return str(resolved.bindings[0].customer_id)
+
+
+async def test_a_user_id_beside_a_number_is_the_same_person_later_without_it(
+    identity: "rpc.IdentityServiceAsyncStub", hinted: list[Row]
+) -> None:
+    both = await resolve_with(identity, "+14155550100", "US.1349")
+    assert await customer_of(identity, USER, "US.1349") == both
+    assert await resolve_with(identity, "+14155550100", "US.1349") == both
+    found = await identity.Lookup(pb.LookupRequest(handle=handle(USER, "US.1349")))
+    assert [(i.handle.value, i.verified, i.evidence) for i in found.customer.identifiers] == [
+        ("+14155550100", True, "twilio_signature"),
+        ("US.1349", True, "twilio_signature"),
+    ]
+    assert found.customer.generation == 2
+    assert len(hinted) == 2
+
+
+async def test_a_number_beside_a_known_user_id_joins_its_customer(
+    identity: "rpc.IdentityServiceAsyncStub",
+) -> None:
+    first = await customer_of(identity, USER, "US.1349")
+    assert await resolve_with(identity, "+14155550100", "US.1349") == first
+    assert await customer_of(identity, PHONE, "whatsapp:+14155550100") == first
+
+
+async def test_a_claim_brings_no_second_handle(identity: "rpc.IdentityServiceAsyncStub") -> None:
+    claimed = await resolve_with(identity, "+14155550100", "US.1349", CLAIMED)
+    assert await customer_of(identity, USER, "US.1349") != claimed
+
+
+async def test_ten_first_messages_at_once_with_both_handles_make_one_customer(
+    identity: "rpc.IdentityServiceAsyncStub",
+) -> None:
+    made = await asyncio.gather(
+        *(resolve_with(identity, "+14155550100", "US.1349") for _ in range(10))
+    )
+    assert {*made, await customer_of(identity, USER, "US.1349")} == {made[0]}

@@ -117,7 +117,7 @@ async def test_vectors_of_another_model_are_made_anew_and_never_compared(
         "SELECT DISTINCT model, dimension FROM agent.knowledge_chunks WHERE model <> ''"
     )
     assert made
-    assert [tuple(row) for row in models] == [("second", 384)]
+    assert [tuple(row) for row in models] == [("second", 768)]
 
 
 async def test_a_search_without_its_embedder_goes_by_words(pool: Pool, turn_pool: Pool) -> None:
@@ -136,7 +136,7 @@ async def test_the_nearest_chunks_come_from_the_index(pool: Pool, turn_pool: Poo
     async with turn_pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off")
         await connection.execute("SET LOCAL enable_sort = off")
-        vector = "[" + ",".join(["0.1"] * 384) + "]"
+        vector = "[" + ",".join(["0.1"] * 768) + "]"
         arguments = (["reset"], [1.0], "'reset'", vector, "words", 100, 40, 40, 60.0)
         plan = await connection.fetch("EXPLAIN " + CANDIDATES_SQL, *arguments)
     assert any("knowledge_chunks_near" in row[0] for row in plan)
@@ -239,7 +239,7 @@ async def test_a_canary_of_an_internal_document_is_never_found(
     # Even a vector that should not be there is not met.
     await pool.execute(
         "UPDATE agent.knowledge_chunks SET embedding = (SELECT embedding FROM agent.knowledge_chunks "
-        "WHERE embedding IS NOT NULL LIMIT 1), model = 'words', dimension = 384 WHERE audience = 'internal'"
+        "WHERE embedding IS NOT NULL LIMIT 1), model = 'words', dimension = 768 WHERE audience = 'internal'"
     )
     knowledge = PostgresKnowledgeBase(turn_pool, QueryVectors(WordVectors()))
     for question in ("marzipan lantern", "what is the word of the day", "gate"):

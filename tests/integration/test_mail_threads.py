@@ -197,12 +197,12 @@ async def test_zendesk_2024_a_copied_address_gains_no_history(agent: Agent) -> N
     claimed = await turn_of(agent, spoof, side=Side.CLAIMED)
     assert (claimed.history, claimed.batch[0].thread) == ((), None)
     history = TurnHistory(agent.turn_pool)
-    assert await history.last_messages(claimed, 50) == []
+    assert await history.messages(claimed) == []
     # The one who was in copy answers the answer.
     copied = mail("Re: Secret matter", sender="eve@evil.example", thread="t1", references=(token,))
     turn = await turn_of(agent, copied, STRANGER)
     assert (turn.history, turn.batch[0].thread) == ((), None)
-    seen = {line.ticket_id for line in await history.last_messages(turn, 50)}
+    seen = {line.ticket_id for line in await history.messages(turn)}
     assert seen == {await ticket_of(agent, copied)}
     assert [one.recipient.value for one in await sent(agent)] == [
         "ada@example.com",

@@ -28,6 +28,14 @@ class Provider:
         return NAME
 
 
+class NoMedia:
+    """No attachment lies anywhere."""
+
+    async def media(self, url: str) -> bytes:
+        """Returns nothing."""
+        return b""
+
+
 async def test_a_sent_mail_is_named_once_and_its_owner_is_told_again(database: Database) -> None:
     async with world(database) as w:
         await w.start()
@@ -95,7 +103,7 @@ async def test_a_mail_is_ours_by_any_id_that_we_saved(
         await mails.name(mail.intent_id, NAME)
         if ids.get("intent_id") == "ours":
             ids = {"intent_id": str(mail.intent_id)}
-        servicer = DeliveryServicer(w.store, w.heard, mails)
+        servicer = DeliveryServicer(w.store, w.heard, mails, NoMedia())
         request = delivery_service_pb2.FindSentMailRequest(**ids)
         answer = await servicer.FindSentMail(request, None)  # type: ignore[arg-type]
         assert answer.found is found

@@ -38,7 +38,7 @@ class SendCorrections:
         by_owner = grouped(
             owners,
             [
-                wire.SendOutcome(outbox_id=c.outbox_id, outcome=c.outcome)
+                wire.SendOutcome(outbox_id=c.outbox_id, outcome=c.outcome, detail=c.detail)
                 for c in request.corrections
             ],
         )

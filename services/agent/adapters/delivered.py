@@ -78,7 +78,12 @@ class Delivered:
         by_owner = grouped(
             owners,
             [
-                wire.SendOutcome(outbox_id=r.row_id, outcome=r.outcome, provider_id=r.provider_id)
+                wire.SendOutcome(
+                    outbox_id=r.row_id,
+                    outcome=r.outcome,
+                    provider_id=r.provider_id,
+                    detail=r.detail,
+                )
                 for r in failed
             ],
         )

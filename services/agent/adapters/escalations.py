@@ -21,8 +21,9 @@ async def escalate(
     conversation_id: UUID,
     event: Escalated,
     now: datetime,
+    note: str = "",
 ) -> Row:
-    """Writes the task; returns the announcement's ledger row, to be hinted after the commit."""
+    """Writes the task, with a note for the person; returns the announcement's row, to be hinted after the commit."""
     await connection.execute(
         "UPDATE agent.tickets SET status = 'escalated', escalation_reason = $2, update_time = $3 "
         "WHERE ticket_id = $1",
@@ -38,8 +39,8 @@ async def escalate(
     )
     await connection.execute(
         "INSERT INTO agent.escalations (escalation_id, ticket_id, conversation_id, customer_id, "
-        "side, channel, reason, urgency, create_time, update_time) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+        "side, channel, reason, urgency, create_time, update_time, note) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
         event.escalation_id,
         event.ticket_id,
         conversation_id,
@@ -49,6 +50,7 @@ async def escalate(
         event.reason,
         event.urgency,
         now,
+        note,
     )
     announced = agent_events_pb2.ConversationEscalated(
         occur_time=timestamp(now),

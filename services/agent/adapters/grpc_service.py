@@ -1,5 +1,6 @@
 """AgentService: conversations and tickets to look at, and what delivery is to send."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from services.agent.adapters.mapping import channel_to_proto, timestamp
 from services.agent.adapters.ownership_service import OwnershipService
 from services.agent.application.takeover import Owners, TakeOvers
 from services.agent.domain.turn import Channel
+from services.agent.domain.window import window_end
 
 _TICKET = (
     "SELECT ticket_id, reference, conversation_id, status, priority, category, subject, create_time, "
@@ -71,14 +73,29 @@ class AgentService(OwnershipService):
     async def FetchOutbound(  # noqa: N802 - the name is the contract's
         self, request: wire.FetchOutboundRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> wire.FetchOutboundResponse:
-        """Returns the content of outbox rows by id."""
+        """Returns the content of outbox rows by id, with WhatsApp's window as it is now."""
         records = await self._pool.fetch(
             "SELECT content FROM agent.outbox WHERE outbox_id = ANY ($1)",
             [UUID(outbox_id) for outbox_id in request.outbox_ids],
         )
-        return wire.FetchOutboundResponse(
-            messages=[wire.OutboundMessage.FromString(r["content"]) for r in records]
+        messages = [wire.OutboundMessage.FromString(r["content"]) for r in records]
+        await self._renew_windows([m for m in messages if m.HasField("window_end_time")])
+        return wire.FetchOutboundResponse(messages=messages)
+
+    async def _renew_windows(self, messages: Sequence[wire.OutboundMessage]) -> None:
+        handles = {m.handle_id for m in messages if m.handle_id}
+        if not handles:
+            return
+        records = await self._pool.fetch(
+            "SELECT handle_id, max(create_time) AS wrote FROM agent.messages "
+            "WHERE handle_id = ANY ($1) AND direction = 'inbound' AND channel = 'whatsapp' "
+            "GROUP BY handle_id",
+            [UUID(handle_id) for handle_id in handles],
         )
+        wrote = {str(r["handle_id"]): r["wrote"] for r in records}
+        for message in messages:
+            if message.handle_id in wrote:
+                message.window_end_time.CopyFrom(timestamp(window_end(wrote[message.handle_id])))
 
     async def GetTicket(  # noqa: N802 - the name is the contract's
         self, request: wire.GetTicketRequest, context: grpc.aio.ServicerContext[Any, Any]

@@ -17,6 +17,7 @@ from services.agent.adapters.mapping import inbound_text
 from services.agent.application.heads import HeadRow, Hint, OpenTurn
 from services.agent.domain.events import Event, MessagesTaken
 from services.agent.domain.turn import (
+    Channel,
     ConversationId,
     CustomerId,
     InboundText,
@@ -61,7 +62,9 @@ class PostgresHeadTransaction:
         """Takes the head's lock and returns the row as it is then; None if there is none."""
         record = await self._connection.fetchrow(
             "SELECT customer_id, side, version, turn_no, epoch, owner, owner_name, failure_count, "
-            "begin_count, conversation_version, due_time, lease_time, now() AS now "
+            "begin_count, conversation_version, due_time, lease_time, now() AS now, wait_notice_time, "
+            "(SELECT count(*) FROM agent.messages AS m WHERE m.customer_id = $1 AND m.side = $2 "
+            "AND m.direction = 'inbound' AND m.store_time > now() - interval '1 minute') AS recent "
             "FROM agent.heads WHERE customer_id = $1 AND side = $2 FOR NO KEY UPDATE",
             *self._mine,
         )
@@ -70,7 +73,7 @@ class PostgresHeadTransaction:
     async def waiting(self, limit: int) -> Sequence[InboundText]:
         """Returns messages without an outcome, oldest first: by accept time, per handle by number."""
         records = await self._connection.fetch(
-            "SELECT source FROM agent.messages WHERE customer_id = $1 AND side = $2 "
+            "SELECT source, conflicting FROM agent.messages WHERE customer_id = $1 AND side = $2 "
             "AND direction = 'inbound' AND outcome IS NULL "
             "ORDER BY create_time, handle_id, inbox_seq LIMIT $3",
             *self._mine,
@@ -78,12 +81,15 @@ class PostgresHeadTransaction:
         )
         return await self._read(records)
 
-    async def last_inbound(self) -> InboundText | None:
-        """Returns the newest message that the customer wrote."""
+    async def last_inbound(self, channel: Channel | None = None) -> InboundText | None:
+        """Returns the newest message that the customer wrote, on this channel or on any."""
         records = await self._connection.fetch(
-            "SELECT source FROM agent.messages WHERE customer_id = $1 AND side = $2 AND direction = 'inbound' "
+            "SELECT source, conflicting FROM agent.messages "
+            "WHERE customer_id = $1 AND side = $2 AND direction = 'inbound' "
+            "AND ($3::text IS NULL OR channel = $3) "
             "ORDER BY create_time DESC, handle_id, inbox_seq DESC LIMIT 1",
             *self._mine,
+            channel,
         )
         return next(iter(await self._read(records)), None)
 
@@ -133,7 +139,7 @@ class PostgresHeadTransaction:
         if row is None:
             return None
         records = await self._connection.fetch(
-            "SELECT m.source FROM unnest($1::uuid[]) WITH ORDINALITY AS t(message_id, place) "
+            "SELECT m.source, m.conflicting FROM unnest($1::uuid[]) WITH ORDINALITY AS t(message_id, place) "
             "JOIN agent.messages AS m USING (message_id) ORDER BY t.place",
             row["message_ids"],
         )
@@ -151,7 +157,7 @@ class PostgresHeadTransaction:
         self, turn: Turn, version: int, events: Sequence[Event], turn_state: str
     ) -> tuple[Hint, ...]:
         """Appends events, writes the tables that people query, moves the version and ends the lease."""
-        answered = self._sources[turn.batch[-1].message_id] if turn.batch else None
+        answered = self._sources[turn.answered.message_id] if turn.batch else None
         hints = await projections.write(self._connection, turn, version, events, answered)
         for event in events:
             if isinstance(event, MessagesTaken):
@@ -214,10 +220,17 @@ class PostgresHeadTransaction:
             wait,
         )
 
-    async def recompute_due(self, quiet: timedelta, burst: timedelta) -> None:
+    async def told(self) -> None:
+        """Notes that the customer is told now that many messages are worked on together."""
+        await self._connection.execute(
+            "UPDATE agent.heads SET wait_notice_time = now() WHERE customer_id = $1 AND side = $2",
+            *self._mine,
+        )
+
+    async def recompute_due(self, quiet: timedelta, burst: timedelta, pace: int) -> None:
         """Puts the due time to that of the oldest waiting batch; a head that backs off keeps its own."""
         customer_id, side = self._mine
-        await self._connection.execute(RECOMPUTE_DUE, [customer_id], [side], quiet, burst)
+        await self._connection.execute(RECOMPUTE_DUE, [customer_id], [side], quiet, burst, pace)
 
     async def _void_open(self) -> None:
         await self._connection.execute(
@@ -230,7 +243,10 @@ class PostgresHeadTransaction:
         sources = [intake_service_pb2.InboundMessage.FromString(r["source"]) for r in records]
         self._sources |= {MessageId(UUID(source.message_id)): source for source in sources}
         threads = await mail_threads.find(self._connection, *self._mine, sources)
-        texts = [inbound_text(source) for source in sources]
+        texts = [
+            inbound_text(source, conflicting=record["conflicting"])
+            for source, record in zip(sources, records, strict=True)
+        ]
         return [replace(text, thread=threads.get(text.message_id)) for text in texts]
 
 
@@ -249,4 +265,6 @@ def _head(record: asyncpg.Record) -> HeadRow:
         due_time=record["due_time"],
         lease_time=record["lease_time"],
         now=record["now"],
+        recent=record["recent"],
+        told_time=record["wait_notice_time"],
     )

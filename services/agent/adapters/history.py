@@ -1,7 +1,12 @@
 """What the history tool may see: the turn's own side, read with the turn role."""
 
 from chassis.database import Pool
+from services.agent.domain.history import WHOLE_MESSAGES
 from services.agent.domain.turn import Channel, HistoryLine, MessageId, Role, Side, TicketId, Turn
+
+MOST_MESSAGES = 2_000
+# Of a message that is summed up, this is enough for its first sentence, however much is quoted before it.
+_BEGINNING = 2_000
 
 
 class TurnHistory:
@@ -10,8 +15,8 @@ class TurnHistory:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def last_messages(self, turn: Turn, limit: int) -> list[HistoryLine]:
-        """Lists the last messages over all channels, newest first; a claim sees its own ticket only."""
+    async def messages(self, turn: Turn) -> list[HistoryLine]:
+        """Lists the last 2,000 messages over all channels, newest first; a claim sees its own ticket only."""
         if turn.side is Side.CLAIMED and turn.ticket_id is None:
             return []
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
@@ -21,16 +26,20 @@ class TurnHistory:
                 turn.side.value,
             )
             records = await connection.fetch(
-                "SELECT message_id, role, channel, content, create_time, ticket_id "
+                "SELECT message_id, role, channel, create_time, ticket_id, "
+                "CASE WHEN row_number() OVER newest <= $6 THEN content ELSE left(content, $7) END AS content "
                 "FROM agent.messages WHERE customer_id = $1 AND side = $2 AND message_id <> ALL ($3) "
                 "AND (direction = 'outbound' OR outcome IS NOT NULL) "
                 "AND ($2 = 'verified' OR ticket_id = $4) "
-                "ORDER BY create_time DESC LIMIT $5",
+                "WINDOW newest AS (ORDER BY create_time DESC, message_id DESC) "
+                "ORDER BY create_time DESC, message_id DESC LIMIT $5",
                 turn.customer_id,
                 turn.side.value,
                 [message.message_id for message in turn.batch],
                 turn.ticket_id,
-                limit,
+                MOST_MESSAGES,
+                WHOLE_MESSAGES,
+                _BEGINNING,
             )
         return [
             HistoryLine(

@@ -12,6 +12,7 @@ from fte.intake.v1 import intake_service_pb2
 from services.agent.adapters.due_times import RECOMPUTE_DUE
 from services.agent.adapters.mapping import channel_from_proto, moment, storable
 from services.agent.domain.decisions import BEGINS
+from services.agent.domain.flood import PACE
 from services.agent.domain.turn import CustomerId, Side
 
 UNREADABLE = "[This message could not be read.]"
@@ -19,10 +20,11 @@ UNREADABLE = "[This message could not be read.]"
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A message with the customer that identity named."""
+    """A message with the customer that identity named, and whether identity was in doubt."""
 
     message: intake_service_pb2.InboundMessage
     customer_id: CustomerId
+    conflicting: bool = False
 
     @property
     def side(self) -> Side:
@@ -34,8 +36,9 @@ class Owned:
 class InboundStore:
     """Messages from intake, each stored once, and the due times of their customers."""
 
-    def __init__(self, pool: Pool, quiet: timedelta, burst: timedelta) -> None:
+    def __init__(self, pool: Pool, quiet: timedelta, burst: timedelta, pace: int = PACE) -> None:
         self._pool = pool
+        self._pace = pace
         self._quiet = quiet
         self._burst = burst
 
@@ -94,7 +97,9 @@ class InboundStore:
             )
             await connection.executemany(_INSERT_MESSAGE, [_message(owned) for owned in batch])
             await connection.execute(_ADVANCE_CURSORS, *_cursors(batch))
-            await connection.execute(RECOMPUTE_DUE, customers, sides, self._quiet, self._burst)
+            await connection.execute(
+                RECOMPUTE_DUE, customers, sides, self._quiet, self._burst, self._pace
+            )
 
     async def store_unreadable(self, owned: Owned) -> None:
         """Stores a message that cannot be stored as it is; its turn is given up at once, and a person gets it.
@@ -126,8 +131,8 @@ class InboundStore:
 
 _INSERT_MESSAGE = """
     INSERT INTO agent.messages (message_id, customer_id, side, ticket_id, direction, role, channel, subject,
-                                content, handle_id, inbox_seq, source, create_time)
-    VALUES ($1, $2, $3, $4, 'inbound', 'customer', $5, $6, $7, $8, $9, $10, $11)
+                                content, handle_id, inbox_seq, source, create_time, conflicting)
+    VALUES ($1, $2, $3, $4, 'inbound', 'customer', $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT DO NOTHING
 """
 
@@ -154,6 +159,7 @@ def _message(owned: Owned) -> tuple[object, ...]:
         message.inbox_seq,
         message.SerializeToString(),
         moment(message.accept_time),
+        owned.conflicting,
     )
 
 

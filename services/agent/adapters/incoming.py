@@ -14,7 +14,7 @@ import structlog
 
 from chassis.database import AWAY
 from chassis.ledger import Receipt
-from fte.conversation.v1 import receipts_pb2
+from fte.conversation.v1 import conversation_pb2, receipts_pb2
 from fte.identity.v1 import identity_service_pb2, identity_service_pb2_grpc
 from fte.intake.v1 import intake_service_pb2, intake_service_pb2_grpc
 from services.agent.adapters.inbound import Owned
@@ -113,17 +113,10 @@ class Incoming:
         for start in range(0, len(messages), 64):
             page = messages[start : start + 64]
             resolved = await self._identity.Resolve(
-                identity_service_pb2.ResolveRequest(
-                    handles=[
-                        identity_service_pb2.ResolveHandle(
-                            handle=m.handle, assurance=m.assurance, display_name=m.sender_name
-                        )
-                        for m in page
-                    ]
-                )
+                identity_service_pb2.ResolveRequest(handles=[_seen(message) for message in page])
             )
             owned += [
-                Owned(message, CustomerId(UUID(binding.customer_id)))
+                Owned(message, CustomerId(UUID(binding.customer_id)), binding.conflicting)
                 for message, binding in zip(page, resolved.bindings, strict=True)
             ]
         return owned
@@ -160,3 +153,14 @@ class Incoming:
                     raise
                 await self._store.store_unreadable(owned)
             self._failures.pop(message_id, None)
+
+
+def _seen(message: intake_service_pb2.InboundMessage) -> identity_service_pb2.ResolveHandle:
+    """What identity decides on: the sender's handle, and the user id that came with a number."""
+    seen = identity_service_pb2.ResolveHandle(
+        handle=message.handle, assurance=message.assurance, display_name=message.sender_name
+    )
+    if message.whatsapp.user_id:
+        seen.also.type = conversation_pb2.HANDLE_TYPE_WHATSAPP_USER
+        seen.also.value = message.whatsapp.user_id
+    return seen

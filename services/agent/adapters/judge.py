@@ -1,8 +1,6 @@
 """The judge port on this machine: rules, the company's phrases and a linear model; no network, no database."""
 
 import asyncio
-import hashlib
-import json
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +11,10 @@ import numpy as np
 
 from services.agent.adapters.embedder_e5 import multilingual_e5
 from services.agent.adapters.embedder_minilm import DamagedModelError
+from services.agent.adapters.judge_weights import load_weights
 from services.agent.adapters.language_recognition import recognised
 from services.agent.application.ports import Vectors
-from services.agent.domain.classifier import Weights, chance, letters, signals
+from services.agent.domain.classifier import Features, Weights, chance, letters, signals
 from services.agent.domain.example_phrases import ExamplePhrase, RulesFileError, read_phrases
 from services.agent.domain.formatting import is_reply
 from services.agent.domain.judgement import Findings, Judgement, judge_findings
@@ -33,9 +32,6 @@ from services.agent.domain.signs import (
 from services.agent.domain.turn import Channel, EscalationReason, InboundText
 
 RULES_FILE = "escalation-rules.md"
-_MODELS = Path(__file__).resolve().parent.parent / "models"
-WEIGHTS = _MODELS / "judge.npz"
-WEIGHTS_CARD = _MODELS / "judge.json"
 # One key held down, or signs alone, say nothing that could be judged.
 _LETTER = re.compile(r"[^\W_]")
 _FEWEST_LETTERS = 3
@@ -85,9 +81,15 @@ class LocalJudge:
         return judge_findings(findings, channel)
 
     def find(self, messages: Sequence[Heard]) -> list[Findings]:
-        """Finds out about each message what a judgement rests on; any number of messages at once."""
+        """Finds out about each message what a judgement rests on; any number of messages at once.
+
+        Raises:
+            DamagedModelError: if the model gives no numbers, of which nothing would ever be an escalation.
+        """
         read = [read_message(message, self._phrases) for message in messages]
         vectors = self._encode([one.text for one in read])
+        if not np.isfinite(vectors).all():
+            raise DamagedModelError("the model's vectors are no numbers")
         return [self._findings(one, vector) for one, vector in zip(read, vectors, strict=True)]
 
     def _embed_phrases(self) -> Vectors:
@@ -109,7 +111,8 @@ class LocalJudge:
                 keyword=read.keyword,
                 nearness=nearness(self._phrases, cosines),
             )
-            found = chance(self._weights, vector, known, letters(read.text), read.reading.sure)
+            seen = Features(vector, np.array(known, np.float32), letters(read.text))
+            found = chance(self._weights, seen, read.reading.sure)
         return Findings(
             language=read.language.language,
             sentiment=read.mood,
@@ -166,30 +169,6 @@ def load_phrases(context_dir: Path) -> list[ExamplePhrase]:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise RulesFileError(line, "no UTF-8") from error
-
-
-def load_weights() -> Weights:
-    """Loads the classifier that comes with the package.
-
-    Raises:
-        DamagedModelError: if the file is not the one that its card describes.
-    """
-    card = json.loads(WEIGHTS_CARD.read_text(encoding="utf-8"))
-    content = WEIGHTS.read_bytes()
-    if hashlib.sha256(content).hexdigest() != card["sha256"]:
-        raise DamagedModelError(
-            f"{WEIGHTS.name} has another checksum than expected: train it again"
-        )
-    with np.load(WEIGHTS, allow_pickle=False) as stored:
-        return Weights(
-            dense=stored["dense"].astype(np.float32),
-            letters=stored["letters"].astype(np.float32),
-            bias=stored["bias"].astype(np.float32),
-            centre=stored["centre"].astype(np.float32),
-            reasons=tuple(EscalationReason(reason) for reason in card["reasons"]),
-            threshold=float(card["threshold"]),
-            known=dict(zip(stored["phrases"].tolist(), stored["phrase_vectors"], strict=True)),
-        )
 
 
 def _subject(message: Heard) -> list[str]:

@@ -15,10 +15,10 @@ from services.agent.adapters.knowledge_memory import (
 )
 from services.agent.adapters.knowledge_queries import QueryVectors
 from services.agent.application.ports import LookupUnavailable
-from services.agent.domain.chunks import Kind
 from services.agent.domain.evidence import (
     FUSION,
     Candidate,
+    Nearness,
     Statistics,
     answering,
     judge,
@@ -130,14 +130,14 @@ WITH lexical AS (
     GROUP BY section_id ORDER BY score DESC, section_id LIMIT $8
 )
 SELECT base.section_id, document, title, base.content, category, base.audience, position, content_hash, version,
-       best.title_cosine, best.statement_cosine, best.passage_cosine, best.whole
+       best.title_cosine, best.statement_cosine, best.section_cosine, best.whole
 FROM fused JOIN agent.knowledge_base AS base USING (section_id), LATERAL (
     SELECT bool_and(coalesce(model = $5, false)) AS whole,
            max(1 - (embedding OPERATOR(public.<=>) $4::text::public.vector)) FILTER (WHERE kind = 'title') AS title_cosine,
            max(1 - (embedding OPERATOR(public.<=>) $4::text::public.vector)) FILTER (WHERE kind = 'statement')
                AS statement_cosine,
-           max(1 - (embedding OPERATOR(public.<=>) $4::text::public.vector)) FILTER (WHERE kind = 'passage')
-               AS passage_cosine
+           1 - ((public.avg(embedding) FILTER (WHERE kind = 'statement')) OPERATOR(public.<=>) $4::text::public.vector)
+               AS section_cosine
     FROM agent.knowledge_chunks AS chunk
     WHERE chunk.audience = 'customer' AND chunk.section_id = base.section_id
 ) AS best
@@ -166,12 +166,12 @@ def _gap(query: str) -> str:
     return " ".join(visible.casefold().split())[:LONGEST_GAP]
 
 
-def _cosines(record: asyncpg.Record) -> dict[Kind, float] | None:
+def _cosines(record: asyncpg.Record) -> dict[Nearness, float] | None:
     title = record["title_cosine"]
     if not record["whole"] or title is None:
         return None
-    found = {kind: record[f"{kind}_cosine"] for kind in Kind}
-    return {kind: title if cosine is None else cosine for kind, cosine in found.items()}
+    found = {near: record[f"{near}_cosine"] for near in Nearness}
+    return {near: title if cosine is None else cosine for near, cosine in found.items()}
 
 
 def _section(record: asyncpg.Record) -> Section:

@@ -5,11 +5,13 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from services.agent.adapters.evidence_file import evidence_model
+from services.agent.adapters.knowledge_queries import QueryVectors
 from services.agent.application.ports import Embedder, Vectors
 from services.agent.domain.chunks import Kind, cut
 from services.agent.domain.evidence import (
     Candidate,
     EvidenceModel,
+    Nearness,
     Statistics,
     answering,
     fuse,
@@ -23,6 +25,8 @@ from services.agent.domain.knowledge import CUSTOMER, Evidence, Section
 NEAREST_CHUNKS = 100
 LEXICAL_SECTIONS = 40
 CANDIDATES = 40
+# Opposite vectors may cancel each other; their mean is near to nothing.
+_NO_LENGTH = 1e-9
 
 
 class MemoryKnowledgeBase:
@@ -38,12 +42,14 @@ class MemoryKnowledgeBase:
         self.sections = [s for s in sections if s.audience == CUSTOMER]
         self._model = model or evidence_model()
         self._embedder = embedder
+        self._questions = QueryVectors(embedder) if embedder else None
         self._chunks = [chunk for section in self.sections for chunk in cut(section)]
         self._places = {s.section_id: place for place, s in enumerate(self.sections)}
         self._owners = np.array([self._places[c.section_id] for c in self._chunks], np.int64)
         self._kinds = np.array([c.kind.value for c in self._chunks])
         self._terms = [section_terms(s) for s in self.sections]
         self._vectors: Vectors | None = None
+        self._means: Vectors | None = None
 
     async def search(self, query: str, limit: int, without: Collection[str] = ()) -> list[Evidence]:
         """Returns the sections that are evidence for a question, best first; `without` as in `candidates`."""
@@ -72,27 +78,44 @@ class MemoryKnowledgeBase:
         ids = [self.sections[p].section_id for p in range(len(self.sections))]
         lexical = sorted((p for p in kept if held[p]), key=lambda p: (-held[p], ids[p]))
         orders = [[ids[p] for p in lexical[:LEXICAL_SECTIONS]]]
-        cosines = await self._cosines(query)
-        if cosines is not None:
-            order = np.argsort(-cosines, kind="stable")
-            near = order[np.isin(self._owners[order], kept)][:NEAREST_CHUNKS]
-            orders.append(list(dict.fromkeys(ids[owner] for owner in self._owners[near])))
+        near = await self._cosines(query)
+        if near is not None:
+            order = np.argsort(-near[0], kind="stable")
+            first = order[np.isin(self._owners[order], kept)][:NEAREST_CHUNKS]
+            orders.append(list(dict.fromkeys(ids[owner] for owner in self._owners[first])))
         places = [self._places[section_id] for section_id in fuse(orders, CANDIDATES)]
-        return [Candidate(self.sections[p], self._best(p, cosines)) for p in places], statistics
+        return [Candidate(self.sections[p], self._best(p, near)) for p in places], statistics
 
-    async def _cosines(self, query: str) -> Vectors | None:
-        if self._embedder is None:
+    async def _cosines(self, query: str) -> tuple[Vectors, Vectors] | None:
+        """Returns the question's cosines with all chunks and with the sections' means."""
+        if self._embedder is None or self._questions is None:
             return None
-        if self._vectors is None:
+        if self._vectors is None or self._means is None:
             self._vectors = await self._embedder.embed([c.text for c in self._chunks])
-        return np.asarray(self._vectors @ (await self._embedder.embed([query]))[0], np.float32)
+            self._means = self._mean_statements(self._vectors)
+        vector = await self._questions.of(query)
+        return self._vectors @ vector, self._means @ vector
 
-    def _best(self, place: int, cosines: Vectors | None) -> dict[Kind, float] | None:
-        if cosines is None:
+    def _mean_statements(self, vectors: Vectors) -> Vectors:
+        means = np.zeros((len(self.sections), vectors.shape[1]), np.float32)
+        for place, mean in enumerate(means):
+            own = self._owners == place
+            said = own & (self._kinds == Kind.STATEMENT)
+            mean[:] = vectors[said if said.any() else own].mean(axis=0)
+        unit: Vectors = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), _NO_LENGTH)
+        return unit
+
+    def _best(
+        self, place: int, near: tuple[Vectors, Vectors] | None
+    ) -> dict[Nearness, float] | None:
+        if near is None:
             return None
+        chunks, means = near
         own = self._owners == place
-        title = float(cosines[own & (self._kinds == Kind.TITLE)].max())
+        title = float(chunks[own & (self._kinds == Kind.TITLE)].max())
+        said = chunks[own & (self._kinds == Kind.STATEMENT)]
         return {
-            kind: max((float(c) for c in cosines[own & (self._kinds == kind)]), default=title)
-            for kind in Kind
+            Nearness.TITLE: title,
+            Nearness.STATEMENT: max(map(float, said), default=title),
+            Nearness.SECTION: float(means[place]),
         }

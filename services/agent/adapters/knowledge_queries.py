@@ -33,7 +33,7 @@ class QueryVectors:
         text = " ".join(whole.split())[:_LONGEST_QUESTION]
         known = self._known.get(text)
         if known is None:
-            known = (await self._embedder.embed([text]))[0]
+            known = (await self._embedder.embed_questions([text]))[0]
             self._known[text] = known
         self._known.move_to_end(text)
         while len(self._known) > self._kept:

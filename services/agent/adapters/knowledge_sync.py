@@ -17,8 +17,8 @@ from services.agent.domain.knowledge import Section
 
 # One number for all who synchronise the same table at once.
 _LOCK = 4_711_019
-# Chunks between two commits: about a second of work, which is what a stop can lose.
-_PORTION = 64
+# Chunks between two commits: a second or two of work, which is what a stop can lose.
+_PORTION = 16
 # Questions without an answer that are kept; the longest unasked go first.
 MOST_GAPS = 10_000
 
@@ -57,7 +57,7 @@ async def sync(pool: Pool, folder: Path) -> SyncReport:
     Raises:
         FileNotFoundError: if the folder does not exist: emptying the table would be no synchronisation.
     """
-    documents, problems = await asyncio.to_thread(read_folder, folder)
+    documents, problems = await asyncio.to_thread(_read, folder)
     async with pool.acquire() as connection, connection.transaction():
         # Replicas start together; the later one finds nothing left to do.
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
@@ -140,6 +140,15 @@ _FORGET_GAPS = """
 DELETE FROM agent.knowledge_gaps WHERE question IN
     (SELECT question FROM agent.knowledge_gaps ORDER BY last_time DESC, question OFFSET $1)
 """
+
+
+def _read(folder: Path) -> tuple[dict[str, list[Section]], dict[str, str]]:
+    documents, problems = read_folder(folder)
+    for sections in documents.values():
+        for section in sections:
+            # Remembered: on a busy machine this takes longer than a transaction may be idle.
+            section_terms(section)
+    return documents, problems
 
 
 async def _write(

@@ -17,8 +17,11 @@ from services.agent.application.ports import (
     ToolRequest,
 )
 from services.agent.domain import quoting, sentiment
+from services.agent.domain.category_words import category_of
 from services.agent.domain.formatting import is_reply
-from services.agent.domain.reading import asked, language_of, own_words
+from services.agent.domain.language import language_of
+from services.agent.domain.own_text import own_text
+from services.agent.domain.reading import asked
 from services.agent.domain.terms import terms
 from services.agent.domain.turn import DEFAULT_LANGUAGE
 
@@ -54,13 +57,14 @@ class OfflinePolicy:
         said = [item for item in request.transcript if isinstance(item, CustomerSaid)]
         answered = [item for item in request.transcript if isinstance(item, ToolAnswered)]
         done = {item.name for item in answered if item.ok}
-        text = "\n".join(own_words(item.text) for item in said).strip()
+        text = "\n".join(own_text(item.text) for item in said).strip()
         subject = next((s.subject for s in said if s.subject and not is_reply(s.subject)), "")
         points = asked([item.text for item in said], subject)
         step = len([item for item in request.transcript if isinstance(item, ModelSaid)])
         if "create_ticket" not in done:
             issue = " ".join((subject or points[0]).split())[:200]
-            return _calls(step, ("create_ticket", {"issue": issue, "category": _category(text)}))
+            category = category_of(f"{subject}\n{text}")
+            return _calls(step, ("create_ticket", {"issue": issue, "category": category}))
         if not any(item.name == "get_customer_history" for item in answered):
             return _calls(step, ("get_customer_history", {}))
         searches = _searches(request)
@@ -105,7 +109,7 @@ class OfflinePolicy:
         pieces: list[str] = []
         foreign = False
         for section, point in quoted:
-            language = language_of(section.content, self._docs_language)
+            language = language_of(section.content) or self._docs_language
             if language != phrases.language and not foreign:
                 foreign = True
                 pieces.append(phrases.passage_intro(language))
@@ -117,7 +121,7 @@ class OfflinePolicy:
     ) -> quoting.Found | None:
         """The best result for a point, one in the customer's language first; a lone point has both attempts."""
         results = [r for s in searches if s.query == point or len(points) == 1 for r in s.results]
-        own = [r for r in results if language_of(r.content, self._docs_language) == language]
+        own = [r for r in results if (language_of(r.content) or self._docs_language) == language]
         return next(iter(own or results), None)
 
 
@@ -160,17 +164,6 @@ def _is_object(arguments: str) -> bool:
         return isinstance(json.loads(arguments), dict)
     except json.JSONDecodeError:
         return False
-
-
-def _category(text: str) -> str:
-    words = set(terms(text))
-    if words & set(terms("invoice billing payment card VAT subscription plan")):
-        return "billing"
-    if words & set(terms("bug crash error broken fails")):
-        return "bug_report"
-    if words & set(terms("suggestion feedback idea feature")):
-        return "feedback"
-    return "technical"
 
 
 def _escalate(step: int, reason: str) -> ModelReply:

@@ -8,6 +8,7 @@ from typing import Any
 import openai
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services.agent.adapters.openai_client import RETRIES, openai_client
 from services.agent.application.ports import (
     CustomerSaid,
     ModelReply,
@@ -25,8 +26,6 @@ from services.agent.domain.usage import Usage
 # One request, and one call with all its retries and the waits between them that the provider asks for.
 REQUEST_SECONDS = 20.0
 CALL_SECONDS = 30.0
-CONNECT_SECONDS = 5.0
-RETRIES = 2
 MAX_REPLY_TOKENS = 4096
 # What is kept of a reply. It is more than any tool takes, so that what is too long is refused there and not cut here.
 MOST_CALLS = 32
@@ -36,7 +35,7 @@ _DECLINING = "content_filter"
 
 
 class OpenAiModel:
-    """Asks one model at one endpoint; transport errors, 408, 409, 429 and 5xx are tried again, with back-off."""
+    """Asks one model at one endpoint; a call with all its retries ends within `call_seconds`."""
 
     def __init__(
         self,
@@ -50,12 +49,7 @@ class OpenAiModel:
     ) -> None:
         self._model = model
         self._call_seconds = call_seconds
-        self._client = openai.AsyncOpenAI(
-            api_key=api_key,
-            base_url=base_url,
-            timeout=openai.Timeout(timeout_seconds, connect=CONNECT_SECONDS),
-            max_retries=retries,
-        )
+        self._client = openai_client(api_key, base_url, timeout_seconds, retries)
 
     @property
     def name(self) -> str:

@@ -20,6 +20,8 @@ from services.agent.domain.turn import (
     EscalationReason,
     HistoryLine,
     InboundText,
+    Media,
+    MediaProblem,
     MessageId,
     Role,
     Side,
@@ -33,6 +35,7 @@ from services.agent.domain.turn import (
     TurnId,
     Urgency,
 )
+from services.agent.domain.window import window_end
 
 _CHANNELS: dict[Channel, conversation_pb2.Channel.ValueType] = {
     Channel.EMAIL: conversation_pb2.CHANNEL_EMAIL,
@@ -69,8 +72,10 @@ def storable(text: str) -> str:
     return text.replace("\x00", "")
 
 
-def inbound_text(message: intake_service_pb2.InboundMessage) -> InboundText:
-    """Reads what the customer wrote from intake's message."""
+def inbound_text(
+    message: intake_service_pb2.InboundMessage, *, conflicting: bool = False
+) -> InboundText:
+    """Reads what the customer wrote from intake's message, and whether identity is in doubt of the sender."""
     form = message.web_form if message.HasField("web_form") else None
     return InboundText(
         message_id=MessageId(UUID(message.message_id)),
@@ -84,6 +89,8 @@ def inbound_text(message: intake_service_pb2.InboundMessage) -> InboundText:
         form_reference=form.reference if form else "",
         sender_name=storable(message.sender_name),
         status_url=form.status_url if form else "",
+        conflicting=conflicting,
+        media=tuple(_media(one.content_type, one.problem) for one in message.whatsapp.media),
     )
 
 
@@ -112,6 +119,13 @@ def turn_to_proto(turn: Turn) -> customer_actor_pb2.Turn:
                 form_reference=m.form_reference,
                 sender_name=m.sender_name,
                 status_url=m.status_url,
+                conflicting=m.conflicting,
+                media=[
+                    customer_actor_pb2.BatchMedia(
+                        content_type=one.content_type, problem=one.problem or ""
+                    )
+                    for one in m.media
+                ],
             )
             for m in turn.batch
         ],
@@ -154,6 +168,8 @@ def turn_from_proto(turn: customer_actor_pb2.Turn) -> Turn:
                 form_reference=m.form_reference,
                 sender_name=m.sender_name,
                 status_url=m.status_url,
+                conflicting=m.conflicting,
+                media=tuple(_media(one.content_type, one.problem) for one in m.media),
             )
             for m in turn.batch
         ),
@@ -308,6 +324,7 @@ def outbound_message(
     ids = (reply_id, *email.references, email.internet_message_id) if email else ()
     references = list(dict.fromkeys(one for one in ids if one))
     kind = f"OUTBOUND_KIND_{response.kind.name}"
+    chat = response.channel is Channel.WHATSAPP
     return agent_service_pb2.OutboundMessage(
         outbox_id=str(part.outbox_id),
         message_id=str(response.message_id),
@@ -325,11 +342,19 @@ def outbound_message(
         in_reply_to=email.internet_message_id if email else "",
         references=references,
         last_part=part is response.parts[-1],
-        status_url=turn.batch[-1].status_url,
+        status_url=turn.answered.status_url,
         ticket_reference=reference,
         due_time=timestamp(turn.due_time),
+        window_end_time=timestamp(window_end(turn.answered.accept_time)) if chat else None,
+        language=turn.language,
+        handle_id=answered.handle_id,
         mailbox=email.mailbox if email else "",
     )
+
+
+def _media(content_type: str, problem: str) -> Media:
+    known = problem in set(MediaProblem)
+    return Media(content_type, MediaProblem(problem) if known else None)
 
 
 def _source_to_proto(source: Source) -> customer_actor_pb2.Source:

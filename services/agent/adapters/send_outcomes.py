@@ -114,6 +114,14 @@ async def _close(
             Urgency.HIGH,
             Channel(row["channel"]),
         )
-        await escalate(connection, customer_id, side, row["conversation_id"], event, row["now"])
+        await escalate(
+            connection,
+            customer_id,
+            side,
+            row["conversation_id"],
+            event,
+            row["now"],
+            outcome.detail,
+        )
     failed = SendFailed(UUID(outcome.outbox_id), MessageId(row["message_id"]), outcome.outcome)
     await append_events(connection, customer_id, side, version, [failed], row["now"])

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from services.agent.domain.events import Event
 from services.agent.domain.turn import (
+    Channel,
     ConversationId,
     CustomerId,
     InboundText,
@@ -26,6 +27,7 @@ class HeadRow:
     """One side of one customer, as it is under its lock; `now` is the database's clock.
 
     `lease_time` is until when a runner is believed alive, `due_time` when its oldest batch is to be worked on.
+    `recent` counts the messages of the last minute, `told_time` is when the customer was last told to wait.
     """
 
     customer_id: CustomerId
@@ -41,6 +43,8 @@ class HeadRow:
     due_time: datetime | None
     lease_time: datetime | None
     now: datetime
+    recent: int = 0
+    told_time: datetime | None = None
 
     @property
     def is_due(self) -> bool:
@@ -86,8 +90,8 @@ class HeadTransaction(Protocol):
     async def waiting(self, limit: int) -> Sequence[InboundText]:
         """Returns messages without an outcome, oldest first: by accept time, per handle by number."""
 
-    async def last_inbound(self) -> InboundText | None:
-        """Returns the newest message that the customer wrote."""
+    async def last_inbound(self, channel: Channel | None = None) -> InboundText | None:
+        """Returns the newest message that the customer wrote, on this channel or on any."""
 
     async def events(self, from_version: int) -> Sequence[Event]:
         """Returns the events from a version on, in order."""
@@ -125,8 +129,14 @@ class HeadTransaction(Protocol):
     async def back_off(self, failures: int, wait: timedelta) -> None:
         """Counts a failed turn; the batch is due again after the wait."""
 
-    async def recompute_due(self, quiet: timedelta, burst: timedelta) -> None:
-        """Puts the due time to that of the oldest waiting batch; a head that backs off keeps its own."""
+    async def told(self) -> None:
+        """Notes that the customer is told now that many messages are worked on together."""
+
+    async def recompute_due(self, quiet: timedelta, burst: timedelta, pace: int) -> None:
+        """Puts the due time to that of the oldest waiting batch; a head that backs off keeps its own.
+
+        Beyond `pace` messages a minute it is due at once to be told so, and then when the minute is over.
+        """
 
 
 class HeadStore(Protocol):

@@ -13,6 +13,7 @@ from services.agent.application.turns import (
     TurnTimes,
     new_turn,
     read_state,
+    routed,
 )
 from services.agent.domain.conversation import State, evolve_all
 from services.agent.domain.decisions import Clock, decide_reply
@@ -130,7 +131,10 @@ class Ownership:
         request_id: UUID,
         cached: State | None,
     ) -> Reply:
-        """Sends a person's words to the handle and on the channel of the customer's newest message."""
+        """Sends a person's words to the handle and on the channel of the customer's newest message.
+
+        Where that is WhatsApp and its window has closed, they go by mail if the customer ever wrote one.
+        """
         message_id = MessageId(uuid5(_REPLIES, f"{customer_id}/{side}/{request_id}"))
         async with self._heads.transaction(customer_id, side) as transaction:
             head = await transaction.lock()
@@ -145,8 +149,9 @@ class Ownership:
             state = await read_state(transaction, head, cached)
             # The person speaks under the epoch that the takeover began.
             turn = replace(self._turn(head, state, (newest,)), epoch=head.epoch)
+            turn = await routed(transaction, turn, head.now)
             events = decide_reply(
-                state, turn, person, text, message_id, self._limits(newest.channel),
+                state, turn, person, text, message_id, self._limits(turn.answered.channel),
                 self._phrases.of(state.language), Clock(head.now, self._new_id),
             )  # fmt: skip
             return Replied(message_id, await self._commit(transaction, turn, state, events))
@@ -176,5 +181,6 @@ class Ownership:
     ) -> Commit:
         version = state.version + 1
         hints = await transaction.write(turn, version, events, "committed")
-        await transaction.recompute_due(self._times.quiet, self._times.burst)
+        times = self._times
+        await transaction.recompute_due(times.quiet, times.burst, times.pace)
         return Commit(evolve_all(state, events, version), "with_human", hints)

@@ -157,11 +157,14 @@ class Embedder(Protocol):
         """Components of a vector."""
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Returns one unit vector a text, in their order, without blocking the event loop.
+        """Returns one unit vector a text of the documentation, in their order, without blocking the event loop.
 
         Raises:
             LookupUnavailable: if the model could not be asked.
         """
+
+    async def embed_questions(self, questions: Sequence[str]) -> Vectors:
+        """Returns one unit vector a question, to be compared with those of `embed`; else the same."""
 
 
 class Judge(Protocol):
@@ -188,8 +191,12 @@ class KnowledgeBase(Protocol):
 class CustomerHistory(Protocol):
     """What was said before, as far as the turn's side may see it."""
 
-    async def last_messages(self, turn: Turn, limit: int) -> list[HistoryLine]:
-        """Returns the last messages over all channels, newest first, without the turn's own batch."""
+    async def messages(self, turn: Turn) -> list[HistoryLine]:
+        """Returns what was said over all channels, newest first, without the turn's own batch.
+
+        The newest 20 are whole. Of the others the beginnings suffice, and however many there are, no more than a few
+        thousand come.
+        """
 
 
 class Clock(Protocol):

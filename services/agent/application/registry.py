@@ -42,7 +42,7 @@ class TicketOpened(_Output):
 
 
 class GetCustomerHistory(_Input):
-    """Lists the customer's last 20 messages over all channels, newest first. Always the second call."""
+    """Lists the customer's last 20 messages over all channels, newest first, and sums up those before them. Always the second call."""
 
 
 class HistoryMessage(_Output):
@@ -55,10 +55,11 @@ class HistoryMessage(_Output):
 
 
 class CustomerHistory(_Output):
-    """What was said before: the newest messages whole, the earlier ones in a line each."""
+    """What was said before: the newest messages whole, all earlier ones summed up."""
 
+    # What changes least comes first.
+    earlier: str = Field(default="", description="all older messages, summed up, oldest first")
     messages: tuple[HistoryMessage, ...]
-    earlier: str = Field(default="", description="older messages, shortened, newest first")
 
 
 class SearchKnowledgeBase(_Input):

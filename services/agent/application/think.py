@@ -28,12 +28,11 @@ from services.agent.application.tools import FAILED_SEARCHES, ToolDesk
 from services.agent.domain import drafts, sentiment
 from services.agent.domain.formatting import is_reply
 from services.agent.domain.grounding import share_of
+from services.agent.domain.own_text import considered, own_text
 from services.agent.domain.phrases import PhraseBook, Phrases
 from services.agent.domain.reading import (
     Reading,
-    considered,
     considered_together,
-    own_words,
     read,
     said_subject,
 )
@@ -43,6 +42,7 @@ from services.agent.domain.turn import (
     Escalation,
     EscalationReason,
     InboundText,
+    MediaProblem,
     Turn,
     TurnAnswer,
     Urgency,
@@ -135,7 +135,7 @@ class Thinker:
         text = _courtesy(turn, phrases)
         if decided is not None:
             await desk.escalate_by_code(decided, issue)
-        elif text and drafts.said_before(text, turn.history) and text != phrases.welcome:
+        elif text and drafts.said_before(text, turn.matter) and text != phrases.welcome:
             # Asked once and still unclear: a person finds out more than a second question would.
             weak = Escalation(EscalationReason.WEAK_EVIDENCE, Urgency.NORMAL)
             await desk.escalate_by_code(weak, issue)
@@ -147,17 +147,21 @@ class Thinker:
         return run.answer(issue)
 
     async def _judged(self, turn: Turn) -> tuple[Escalation | None, str]:
-        """What the customer's words decide before any model is asked, and their language."""
+        """What is decided before any model is asked, by who is writing and by the words, and their language."""
+        # Who may be another person than we know is answered by a person, whatever the words say.
+        doubted = any(message.conflicting for message in turn.batch)
+        doubt = Escalation(EscalationReason.CONFLICTING_IDENTITY, Urgency.HIGH) if doubted else None
         try:
             judgement = await self._judge.judge(turn.batch, turn.channel)
         except Exception:
             # Whatever is wrong with the judge, an unjudged message is no message for the AI.
             log.exception("the judge failed", turn_id=str(turn.turn_id))
-            return Escalation(EscalationReason.MODEL_FAULT, Urgency.HIGH), turn.language
+            fault = Escalation(EscalationReason.MODEL_FAULT, Urgency.HIGH)
+            return doubt or fault, turn.language
         # A guess yields to what the conversation was held in.
         guessed = not judgement.language_certain and turn.language != DEFAULT_LANGUAGE
         language = turn.language if guessed else judgement.language
-        return judgement.escalation, language
+        return doubt or judgement.escalation, language
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +246,7 @@ class _Run:
             ticket_category=ticket.category if ticket else "general",
             ticket_priority=ticket.priority if ticket else "medium",
             sentiments=tuple(sentiment.score(m.content) for m in turn.batch),
-            response=desk.response,
+            response=self._with_media(desk.response),
             escalation=self._escalation(),
             tool_calls=tuple(desk.calls),
             tokens_used=self._meter.usage.tokens,
@@ -252,6 +256,13 @@ class _Run:
             language=self._language,
             statements=desk.statements,
         )
+
+    def _with_media(self, response: str) -> str:
+        """The answer, and once what cannot be opened of what came with the question."""
+        turn, said = self._desk.turn, _unopened(self._desk.turn, self._phrases)
+        if not response or not said or said in response or drafts.said_before(said, turn.history):
+            return response
+        return f"{response}\n\n{said}"
 
     def _escalation(self) -> Escalation | None:
         decided = self._desk.escalation
@@ -327,6 +338,8 @@ def _courtesy(turn: Turn, phrases: Phrases) -> str:
     if Reading.MATTER in kinds:
         return ""
     whole = read("\n".join(_heard(message) for message in turn.batch))
+    if whole is not Reading.THANKS and any(message.media for message in turn.batch):
+        return _unopened(turn, phrases) or phrases.media_alone
     texts: dict[Reading, str] = {
         Reading.EMPTY: phrases.clarify_empty,
         Reading.VAGUE: phrases.clarify_vague,
@@ -334,6 +347,14 @@ def _courtesy(turn: Turn, phrases: Phrases) -> str:
         Reading.THANKS: phrases.welcome,
     }
     return texts.get(whole, texts[kinds[-1]])
+
+
+def _unopened(turn: Turn, phrases: Phrases) -> str:
+    """What is said of attachments that nobody can open; empty if there are none."""
+    problems = {media.problem for message in turn.batch for media in message.media}
+    if MediaProblem.TOO_LARGE in problems:
+        return phrases.media_too_large
+    return phrases.media_unsupported if MediaProblem.UNSUPPORTED in problems else ""
 
 
 def _subject(turn: Turn, ticket: CreateTicket | None, issue: str) -> str:
@@ -344,6 +365,6 @@ def _subject(turn: Turn, ticket: CreateTicket | None, issue: str) -> str:
 
 def _issue(turn: Turn, phrases: Phrases) -> str:
     """One line for the ticket from what the customer wrote."""
-    candidates: Sequence[str] = [turn.batch[0].subject, *(own_words(m.content) for m in turn.batch)]
+    candidates: Sequence[str] = [turn.batch[0].subject, *(own_text(m.content) for m in turn.batch)]
     line = next((" ".join(text.split()) for text in candidates if text.strip()), "")
     return line[:200] or phrases.message_subject

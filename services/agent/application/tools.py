@@ -58,7 +58,6 @@ from services.agent.domain.turn import (
 
 log = structlog.get_logger(__name__)
 
-HISTORY_LIMIT = 20
 SEARCH_LIMIT = 4
 FAILED_SEARCHES = 2
 CALLS_PER_REPLY = 8
@@ -218,7 +217,7 @@ class ToolDesk:
     async def _get_customer_history(self, _: GetCustomerHistory) -> ShownHistory:
         # The stage moves first: a history that cannot be read must not block the turn.
         self.stage = Stage.HISTORY
-        recalled = recall(await self._history.last_messages(self.turn, HISTORY_LIMIT))
+        recalled = recall(await self._history.messages(self.turn))
         return ShownHistory(
             messages=tuple(
                 HistoryMessage(
@@ -308,7 +307,7 @@ class ToolDesk:
             return HandedOver(status="handed_over")
         # A person already has the matter: it is said once more, then the person's answer is awaited.
         waiting = self._phrases.waiting
-        self._finish(response="" if said_before(waiting, self.turn.history) else waiting)
+        self._finish(response="" if said_before(waiting, self.turn.matter) else waiting)
         return HandedOver(status="with_a_person_already")
 
     def _finish(self, response: str = "", escalated: Escalation | None = None) -> None:

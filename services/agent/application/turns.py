@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from services.agent.application.heads import HeadRow, HeadStore, HeadTransaction, Hint
@@ -12,13 +12,17 @@ from services.agent.domain.decisions import (
     Clock,
     decide_answer,
     decide_failure,
+    decide_wait_notice,
     decide_with_human,
 )
 from services.agent.domain.events import Event, MessagesTaken
+from services.agent.domain.flood import MOST_TOGETHER, PACE, is_told, wants_notice
 from services.agent.domain.formatting import Limits
+from services.agent.domain.language import LONGEST_READ, recognise
 from services.agent.domain.phrases import PhraseBook
 from services.agent.domain.topics import mail_subject, topic
 from services.agent.domain.turn import (
+    DEFAULT_LANGUAGE,
     Channel,
     ConversationId,
     CustomerId,
@@ -31,6 +35,7 @@ from services.agent.domain.turn import (
     TurnAnswer,
     TurnId,
 )
+from services.agent.domain.window import is_open
 
 # A lease outlives two missed renewals of one second each.
 LEASE = timedelta(seconds=3)
@@ -41,7 +46,10 @@ LimitsOf = Callable[[Channel], Limits]
 
 @dataclass(frozen=True, slots=True)
 class TurnTimes:
-    """How long things may take: bursts on WhatsApp, turns by channel, the wait after a failure, the lease."""
+    """How long things may take: bursts on WhatsApp, turns by channel, the wait after a failure, the lease.
+
+    `pace` is how many messages of one customer are worked on in a minute as they come.
+    """
 
     quiet: timedelta
     burst: timedelta
@@ -49,6 +57,7 @@ class TurnTimes:
     mail_cap: timedelta
     retry: timedelta
     lease: timedelta = LEASE
+    pace: int = PACE
 
     def cap(self, channel: Channel) -> timedelta:
         """The longest turn on a channel."""
@@ -121,15 +130,20 @@ class Turns:
             head = await transaction.lock()
             if head is None or not head.is_due:
                 return None
-            batch = _first_batch(await transaction.waiting(MAX_BATCH))
+            flooded = is_told(head.told_time, head.now)
+            most = MOST_TOGETHER if flooded else MAX_BATCH
+            batch = _first_batch(await transaction.waiting(most))
             if not batch:
                 await transaction.rest()
                 return None
             state = await read_state(transaction, head, cached)
             turn = new_turn(head, state, batch, self._new_id)
+            clock = Clock(head.now, self._new_id)
+            # Before a turn is opened: a message is in one committed turn only.
+            if self._floods(head):
+                return await self._tell_to_wait(transaction, turn, state, limits, clock)
             cap = self._times.cap(turn.channel)
             await transaction.open_turn(turn, runner, self._times.lease, cap)
-            clock = Clock(head.now, self._new_id)
             if head.owner is Owner.HUMAN:
                 events = decide_with_human(state, turn, self._phrases.of(state.language), clock)
                 return await self._write(transaction, turn, state, events)
@@ -140,6 +154,31 @@ class Turns:
                 )  # fmt: skip
                 return await self._write(transaction, turn, state, events)
             return Begun(turn, state)
+
+    def _floods(self, head: HeadRow) -> bool:
+        """Whether the customer is to be told now; a batch that failed or was begun before goes on as it is."""
+        fresh = head.owner is Owner.AI and not head.failure_count and not head.begin_count
+        return fresh and wants_notice(head.recent, self._times.pace, head.told_time, head.now)
+
+    async def _tell_to_wait(
+        self,
+        transaction: HeadTransaction,
+        turn: Turn,
+        state: State,
+        limits: LimitsOf,
+        clock: Clock,
+    ) -> Commit:
+        phrases = self._phrases.of(_guessed(state, turn))
+        events = decide_wait_notice(state, turn, limits(turn.channel), phrases, clock)
+        version = state.version + 1
+        hints = await transaction.write(turn, version, events, "committed")
+        await transaction.told()
+        await self._recompute(transaction)
+        return Commit(evolve_all(state, events, version), "told_to_wait", hints)
+
+    async def _recompute(self, transaction: HeadTransaction) -> None:
+        times = self._times
+        await transaction.recompute_due(times.quiet, times.burst, times.pace)
 
     async def commit_answer(
         self, fence: Fence, answer: TurnAnswer, cached: State | None, limits: LimitsOf
@@ -152,7 +191,9 @@ class Turns:
             head, turn, state = fenced
             clock = Clock(head.now, self._new_id)
             phrases = self._phrases.of(answer.language)
-            events = decide_answer(state, turn, answer, limits(turn.channel), phrases, clock)
+            turn = await routed(transaction, turn, head.now)
+            channel = turn.answered.channel
+            events = decide_answer(state, turn, answer, limits(channel), phrases, clock)
             return await self._write(transaction, turn, state, events)
 
     async def commit_failure(
@@ -166,8 +207,9 @@ class Turns:
             head, turn, state = fenced
             failures = head.failure_count + 1
             clock = Clock(head.now, self._new_id)
+            turn = await routed(transaction, turn, head.now)
             events = decide_failure(
-                state, turn, error, failures, limits(turn.channel),
+                state, turn, error, failures, limits(turn.answered.channel),
                 self._phrases.of(state.language), clock,
             )  # fmt: skip
             commit = await self._write(transaction, turn, state, events)
@@ -184,7 +226,7 @@ class Turns:
         ended = "failed" if outcome in {"retried", "failed"} else "committed"
         hints = await transaction.write(turn, version, events, ended)
         # Messages that came meanwhile are seen only by a statement after the one that took the lock.
-        await transaction.recompute_due(self._times.quiet, self._times.burst)
+        await self._recompute(transaction)
         settled = tuple((m.message_id, taken.outcome) for m in taken.messages) if taken else ()
         return Commit(evolve_all(state, events, version), outcome, hints, settled)
 
@@ -213,6 +255,27 @@ def new_turn(
     first = batch[0] if batch else None
     conversation_id = state.active_conversation(head.now, first) or ConversationId(new_id())
     return _turn(head, state, batch, TurnId(new_id()), conversation_id)
+
+
+async def routed(transaction: HeadTransaction, turn: Turn, now: datetime) -> Turn:
+    """Returns the turn with the way that its answer can take: by mail where WhatsApp's window has closed.
+
+    Without a verified mail address the answer keeps its channel; delivery has a template for it, or a person.
+    """
+    if turn.answered.channel is not Channel.WHATSAPP or is_open(turn.answered.accept_time, now):
+        return turn
+    newest = await transaction.last_inbound(Channel.WHATSAPP)
+    if newest is not None and is_open(newest.accept_time, now):
+        return turn
+    mail = await transaction.last_inbound(Channel.EMAIL) if turn.side is Side.VERIFIED else None
+    return turn if mail is None else replace(turn, reply_to=mail)
+
+
+def _guessed(state: State, turn: Turn) -> str:
+    """The language of a notice that is due before anybody has judged the messages."""
+    if state.language != DEFAULT_LANGUAGE:
+        return state.language
+    return recognise(" ".join(m.content for m in turn.batch)[:LONGEST_READ], ()).language
 
 
 async def read_state(transaction: HeadTransaction, head: HeadRow, cached: State | None) -> State:

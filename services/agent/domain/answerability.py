@@ -11,6 +11,8 @@ from services.agent.domain.terms import terms
 
 # Sections that together may carry a question.
 _TOGETHER = 3
+# Sections that may share a subject: the nearest one behind them tells how near the documentation is anyway.
+_CROWD = 5
 _WORD = re.compile(r"[^\W\d_][\w/&.-]*")
 _SENTENCE_END = re.compile(r"(?:^|[.?!:\n])\W*$")
 
@@ -25,6 +27,8 @@ def measure_question(
     """Measures a question by its ranked candidates, all in the order of the ranking, best first; none is an error.
 
     - `best_<measure>`: the highest value of each measure of the candidates.
+    - `margin`: by how much the nearest statement is nearer than that of the sixth section, if there are vectors: where an
+      answer stands, few sections stand out; where none does, many are about equally near.
     - `missing`: the share of the question's weight that stands in none of the first three sections.
     - `unknown_name`: 1 if the question names what no section names, else 0.
 
@@ -35,9 +39,17 @@ def measure_question(
     together = frozenset[str]().union(*held[:_TOGETHER])
     return {
         **{f"best_{name}": float(values.max()) for name, values in measured.items()},
+        "margin": _margin(measured.get("statement_cosine")),
         "missing": sum(w for term, w in weights.items() if term not in together) / whole,
         "unknown_name": float(_names_unknown(question, weights, spread)),
     }
+
+
+def _margin(cosines: NDArray[np.float64] | None) -> float:
+    if cosines is None:
+        return 0.0
+    falling = np.sort(cosines)[::-1]
+    return float(falling[0] - falling[min(_CROWD, len(falling) - 1)])
 
 
 def _names_unknown(question: str, weights: Mapping[str, float], spread: Mapping[str, int]) -> bool:

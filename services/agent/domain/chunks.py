@@ -8,10 +8,8 @@ from enum import StrEnum
 
 from services.agent.domain.knowledge import Section
 
-# Characters of body. A statement is a sentence or two, so that its vector stands for one thing said; a passage stays
-# below the 256 word pieces that the bundled model reads, with the title before it.
+# Characters of body: a sentence or two, so that the vector stands for one thing said.
 STATEMENT = 160
-PASSAGE = 800
 
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*+])\s+")
@@ -24,7 +22,6 @@ class Kind(StrEnum):
 
     TITLE = "title"
     STATEMENT = "statement"
-    PASSAGE = "passage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +38,14 @@ class Chunk:
 
 
 def cut(section: Section) -> list[Chunk]:
-    """Cuts a section into its title, its statements and its passages; equal texts become one chunk, of the first kind.
+    """Cuts a section into its title and its statements; equal texts become one chunk, of the first kind.
 
     Pieces end at the end of a sentence, item, row or line of code; each piece of a table repeats the table's head. Only a
     single sentence or line that is too long is cut inside.
     """
     pieces = {section.title: Kind.TITLE}
-    for kind, longest in ((Kind.STATEMENT, STATEMENT), (Kind.PASSAGE, PASSAGE)):
-        for body in _packed(section.content, longest):
-            pieces.setdefault(f"{section.title}: {body}", kind)
+    for body in _packed(section.content, STATEMENT):
+        pieces.setdefault(f"{section.title}: {body}", Kind.STATEMENT)
     return [
         Chunk(
             f"{section.section_id}@{hashlib.sha256(text.encode()).hexdigest()[:12]}",

@@ -19,7 +19,8 @@ from services.agent.domain.figures import (
     numbers,
     without_markers,
 )
-from services.agent.domain.grounding import grounded, language_of, own_spans, share_of
+from services.agent.domain.grounding import grounded, own_spans, share_of
+from services.agent.domain.language import language_of
 from services.agent.domain.links import destinations, off_list
 from services.agent.domain.skeleton import closed_up, disguises, skeleton
 from services.agent.domain.terms import terms

@@ -1,14 +1,15 @@
-"""One linear model that decides whether a message needs a person, and for which reason.
+"""Decides whether a message needs a person, and for which reason, by what was right for messages like it.
 
-Features are the message's multilingual vector, what the rules read in it, how near it is to the company's example
-phrases, and hashed letters and words. Both parts are logistic regressions: one column for "a reason", and a softmax over
-the reasons. Weights are trained by scripts/train_judge.py.
+A kernel machine (regularised least squares; Rifkin, Yeo and Poggio 2003) that remembers the messages of its training.
+How alike two messages are is the sum of three likenesses: of their multilingual vectors and of what the rules read in
+them, each a Gaussian of the distance, and of their hashed letters and words, a product. Weights are trained by
+scripts/train_judge.py.
 """
 
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -30,37 +31,50 @@ JUDGED = (
     EscalationReason.EXPLICIT_HUMAN_REQUEST,
     EscalationReason.NEGATIVE_SENTIMENT,
 )
-# Logistic regression is not indifferent to scale: vectors and letters get the same weight against the rules.
-_VECTOR_SCALE = 3.0
-_LETTERS_SCALE = 3.0
+# Gaussians: exp(-VECTOR_WIDTH * distance^2) of unit vectors, and the same of scaled signals.
+VECTOR_WIDTH = 1.0
+SIGNAL_WIDTH = 0.05
 # Cosines of e5 differ in their second decimal.
 _NEARNESS_SCALE = 10.0
 _ACROSS_WORDS = (3, 4, 5)
 _IN_WORDS = (2, 3, 4, 5)
 _SEPARATORS = re.compile(r"[^a-z0-9?!'+%€$*]+")
-# The share of the best reason from which a reason that a rule is sure of is preferred.
-_SIGN_COUNTS_FROM = 0.25
+# How far behind the best reason one that a rule is sure of is still preferred; margins lie about in [-1, 1].
+_SIGN_COUNTS_TO = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """The non-zero hashed n-grams of a text: places below BUCKETS and values, whose squares sum to a constant."""
+    """The non-zero hashed n-grams of a text: places below BUCKETS and values, whose squares sum to one."""
 
     places: NDArray[np.int64]
     values: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """A trained model.
+class Features:
+    """What is compared of one message: its vector (not centred), its signals and its letters."""
 
-    `dense` has shape (dimension + signals, 1 + reasons), `letters` (BUCKETS, 1 + reasons) and `bias` (1 + reasons,);
-    column 0 is the log odds of any reason, the others are the logits of `reasons` in order. `centre` is the mean vector
-    of the training. `threshold` is the chance of a reason from which a person takes over. `known` are vectors of phrases
-    that were embedded at the training, which saves embedding them at every start.
+    vector: NDArray[np.float32]
+    signals: NDArray[np.float32]
+    letters: Letters
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A trained machine over n remembered messages.
+
+    `vectors` has shape (n, dimension), unit rows seen from `centre`; `signals` (n, signals) is divided by
+    `signal_scale`; `pulls` (n, 1 + reasons) is how much each remembered message speaks for "a reason" (column 0) and for
+    each of `reasons`; `letters` has shape (BUCKETS, 1 + reasons) and `bias` (1 + reasons,). `threshold` is the margin of
+    column 0 from which a person takes over. `known` are vectors of phrases that were embedded at the training, which
+    saves embedding them at every start.
     """
 
-    dense: NDArray[np.float32]
+    vectors: NDArray[np.float32]
+    signals: NDArray[np.float32]
+    signal_scale: NDArray[np.float32]
+    pulls: NDArray[np.float32]
     letters: NDArray[np.float32]
     bias: NDArray[np.float32]
     centre: NDArray[np.float32]
@@ -108,10 +122,23 @@ def signals(reading: Reading, mood: float, *, keyword: bool, nearness: float) ->
 
 
 def centred(vectors: NDArray[np.float32], centre: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Returns the vectors, shape (n, dimension), seen from the centre and of one length."""
+    """Returns the vectors, shape (n, dimension), as unit vectors seen from the centre."""
     seen = vectors - centre
     seen /= np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-9)
-    return np.asarray(seen * _VECTOR_SCALE, np.float32)
+    return np.asarray(seen, np.float32)
+
+
+def vector_likeness(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns the likeness of unit vectors, shapes (n, dimension) and (m, dimension), as (n, m) in [0, 1]."""
+    return np.asarray(np.exp(2.0 * VECTOR_WIDTH * (some @ others.T - 1.0)), np.float32)
+
+
+def signal_likeness(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns the likeness of scaled signals, shapes (n, signals) and (m, signals), as (n, m) in [0, 1]."""
+    distances = (
+        (some**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None] - 2.0 * some @ others.T
+    )
+    return np.asarray(np.exp(-SIGNAL_WIDTH * np.maximum(distances, 0.0)), np.float32)
 
 
 def letters(text: str) -> Letters:
@@ -120,35 +147,25 @@ def letters(text: str) -> Letters:
     places = np.fromiter(counts.keys(), np.int64, len(counts))
     values = np.log1p(np.fromiter(counts.values(), np.float32, len(counts)))
     length = max(float(np.linalg.norm(values)), 1e-9)
-    return Letters(places, (values * np.float32(_LETTERS_SCALE / length)).astype(np.float32))
+    return Letters(places, (values / np.float32(length)).astype(np.float32))
 
 
 def chance(
-    weights: Weights,
-    vector: NDArray[np.float32],
-    known: Sequence[float],
-    spelt: Letters,
-    sure: frozenset[EscalationReason] = frozenset(),
+    weights: Weights, seen: Features, sure: frozenset[EscalationReason] = frozenset()
 ) -> Chance:
-    """Judges one message by its vector (not centred), its signals and its letters.
+    """Judges one message.
 
-    Of the reasons that a rule is sure of, the gravest that the model does not find absurd is named.
+    Of the reasons that a rule is sure of, the gravest that the machine does not find absurd is named.
     """
-    dense = np.concatenate(
-        [centred(vector[None], weights.centre)[0], np.asarray(known, np.float32)]
-    )
-    logits = dense @ weights.dense + spelt.values @ weights.letters[spelt.places] + weights.bias
-    odds = 1.0 / (1.0 + float(np.exp(-np.clip(logits[0], -30.0, 30.0))))
-    shares = np.exp(logits[1:] - logits[1:].max())
-    signed = [
-        reason
-        for reason, share in zip(weights.reasons, shares, strict=True)
-        if reason in sure and share >= _SIGN_COUNTS_FROM
-    ]
-    named = next((reason for reason in JUDGED if reason in signed), None)
-    return Chance(
-        _rescaled(odds, weights.threshold), named or weights.reasons[int(shares.argmax())]
-    )
+    alike = vector_likeness(centred(seen.vector[None], weights.centre), weights.vectors)[0]
+    alike += signal_likeness((seen.signals / weights.signal_scale)[None], weights.signals)[0]
+    spelt = seen.letters.values @ weights.letters[seen.letters.places]
+    margins = alike @ weights.pulls + spelt + weights.bias
+    reasons = dict(zip(weights.reasons, margins[1:].tolist(), strict=True))
+    best = max(reasons, key=reasons.__getitem__)
+    least = reasons[best] - _SIGN_COUNTS_TO
+    named = next((one for one in JUDGED if one in sure and reasons[one] >= least), best)
+    return Chance(_score(float(margins[0]), weights.threshold), named)
 
 
 def _grams(text: str) -> Iterator[str]:
@@ -164,8 +181,8 @@ def _grams(text: str) -> Iterator[str]:
     yield from (f"b:{one} {other}" for one, other in pairwise(words))
 
 
-def _rescaled(odds: float, threshold: float) -> float:
-    """Maps [0, threshold] to [0, 0.5] and [threshold, 1] to [0.5, 1], each linearly."""
-    if odds < threshold:
-        return 0.5 * odds / threshold
-    return 0.5 + 0.5 * (odds - threshold) / max(1.0 - threshold, 1e-9)
+def _score(margin: float, threshold: float) -> float:
+    """Maps margins from -1 to the threshold to [0, 0.5], and from there to 1 to [0.5, 1], each linearly."""
+    if margin < threshold:
+        return max(0.5 * (margin + 1.0) / (threshold + 1.0), 0.0)
+    return min(0.5 + 0.5 * (margin - threshold) / (1.0 - threshold), 1.0)

@@ -23,8 +23,8 @@ from services.agent.domain.events import (
     TurnFailed,
 )
 from services.agent.domain.formatting import FormatContext, Limits, Part, format_answer
+from services.agent.domain.own_text import own_text
 from services.agent.domain.phrases import Phrases
-from services.agent.domain.reading import considered, own_words
 from services.agent.domain.sentiment import score
 from services.agent.domain.turn import (
     Channel,
@@ -91,13 +91,29 @@ def decide_answer(
 def decide_with_human(state: State, turn: Turn, phrases: Phrases, clock: Clock) -> list[Event]:
     """Files a batch whose matter a person has: it is kept and shown, and nothing is said."""
     first = turn.batch[0]
-    subject = first.subject or own_words(first.content)[:200] or phrases.message_subject
+    subject = first.subject or own_text(first.content)[:200] or phrases.message_subject
     ticket, opened = _ticket(state, turn, subject, "general", "medium", clock)
-    sentiments = tuple(score(own_words(considered(m.content))) for m in turn.batch)
+    sentiments = tuple(score(m.content) for m in turn.batch)
     return [
         *_opening(state, turn, clock),
         *opened,
         _taken(turn, ticket, "with_human", sentiments=sentiments),
+    ]
+
+
+def decide_wait_notice(
+    state: State, turn: Turn, limits: Limits, phrases: Phrases, clock: Clock
+) -> list[Event]:
+    """Tells a customer who writes faster than the pace that the messages are worked on; none of them is taken."""
+    first = turn.batch[0]
+    subject = first.subject or own_text(first.content)[:200] or phrases.message_subject
+    ticket, opened = _ticket(state, turn, subject, "general", "medium", clock)
+    context = replace(_context(state, turn, ticket, limits, phrases), previous_channel=None)
+    kind = OutboundKind.WAIT_NOTICE
+    return [
+        *_opening(state, turn, clock),
+        *opened,
+        _response(turn, ticket, kind, context, clock, None),
     ]
 
 
@@ -112,18 +128,18 @@ def decide_reply(
     clock: Clock,
 ) -> list[Event]:
     """Says a person's words on the channel of the customer's newest message, which is the turn's batch."""
-    subject = turn.batch[-1].subject or phrases.reply_subject
+    subject = turn.answered.subject or phrases.reply_subject
     ticket, opened = _ticket(state, turn, subject, "general", "medium", clock)
     # A person's words continue nothing: the switch of channels is told by the AI alone.
     context = replace(_context(state, turn, ticket, limits, phrases), previous_channel=None)
     kind = OutboundKind.HUMAN_REPLY
-    parts = format_answer(text, turn.channel, context, kind.value)
+    parts = format_answer(text, turn.answered.channel, context, kind.value)
     response = ResponseGiven(
         message_id=message_id,
         ticket_id=ticket.ticket_id,
         role=Role.HUMAN,
         kind=kind,
-        channel=turn.channel,
+        channel=turn.answered.channel,
         content=text,
         parts=_outbound(parts, clock),
         create_time=clock.now,
@@ -223,9 +239,9 @@ def _context(
         reference=ticket.reference,
         # A subject was written by somebody; one that leads away or promises something is not repeated.
         ticket_subject=ticket.subject if repeatable(ticket.subject) else "",
-        message_subject=turn.batch[-1].subject,
+        message_subject=turn.answered.subject,
         previous_channel=previous if previous is not turn.channel else None,
-        status_url=turn.batch[-1].status_url,
+        status_url=turn.answered.status_url,
         limits=limits,
     )
 
@@ -250,18 +266,22 @@ def _response(
     answer: TurnAnswer | None,
 ) -> ResponseGiven:
     text = answer.response if answer else ""
-    parts = format_answer(text, turn.channel, context, kind.value)
+    parts = format_answer(text, turn.answered.channel, context, kind.value)
     # The link opens the status page: it is sent, but kept in no conversation.
-    bare = format_answer(text, turn.channel, replace(context, status_url=""), kind.value)
+    bare = (
+        format_answer(text, turn.answered.channel, replace(context, status_url=""), kind.value)
+        if context.status_url
+        else parts
+    )
     said = "\n\n".join(part.text for part in bare)
     return ResponseGiven(
         message_id=MessageId(clock.new_id()),
         ticket_id=ticket.ticket_id,
         role=Role.AI if kind is OutboundKind.ANSWER else Role.SYSTEM,
         kind=kind,
-        channel=turn.channel,
+        channel=turn.answered.channel,
         # The status page shows what is kept, so a web answer is kept as it was shaped for the web.
-        content=said if turn.channel is Channel.WEB_FORM else text or said,
+        content=said if turn.answered.channel is Channel.WEB_FORM else text or said,
         parts=_outbound(parts, clock),
         create_time=clock.now,
         tool_calls=answer.tool_calls if answer else (),

@@ -20,9 +20,9 @@ def clarifies(draft: str) -> bool:
     return 0 < len(sentences) <= _CLARIFYING_SENTENCES and 2 * asking >= len(sentences)
 
 
-def said_before(text: str, history: Sequence[HistoryLine]) -> bool:
-    """Tells whether the last thing that we said was this text, in whatever frame of its channel."""
-    ours = [line for line in history if line.role is not Role.CUSTOMER and line.content.strip()]
+def said_before(text: str, matter: Sequence[HistoryLine]) -> bool:
+    """Tells whether the last thing that we said in a matter was this text, in whatever frame of its channel."""
+    ours = [line for line in matter if line.role is not Role.CUSTOMER and line.content.strip()]
     return bool(ours) and text in max(ours, key=lambda line: line.create_time).content
 
 

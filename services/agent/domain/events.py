@@ -28,6 +28,7 @@ class OutboundKind(StrEnum):
     ESCALATION_NOTICE = "escalation_notice"
     APOLOGY = "apology"
     HUMAN_REPLY = "human_reply"
+    WAIT_NOTICE = "wait_notice"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ The measures know no company and no scale of a collection: shares of the questio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.agent.domain.answerability import measure_question
-from services.agent.domain.chunks import Kind, cut
+from services.agent.domain.chunks import cut
 from services.agent.domain.glossary import english
 from services.agent.domain.knowledge import Evidence, Section
 from services.agent.domain.terms import terms
@@ -28,12 +29,20 @@ _SATURATION, _LENGTH = 1.2, 0.75
 Measures: TypeAlias = NDArray[np.float64]  # one row a candidate, one column a feature
 
 
+class Nearness(StrEnum):
+    """Which vector of a section a question's is compared with: the title's, the nearest statement's, all statements' mean."""
+
+    TITLE = "title"
+    STATEMENT = "statement"
+    SECTION = "section"
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A section that may answer, with the cosine of its nearest chunk of each kind; none while it has no vectors."""
+    """A section that may answer, with its cosines to the question; none while it has no vectors."""
 
     section: Section
-    cosines: Mapping[Kind, float] | None = None
+    cosines: Mapping[Nearness, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +179,7 @@ def measure(
     - `title_covered`, `statement_covered`: the share of the question's weight that stands in the section's title, and in the
       one chunk that has most of it.
     - `bm25`: as usual, divided by the question's weight; the mean length is that of the candidates.
-    - `title_cosine`, `statement_cosine`, `passage_cosine`: of the nearest chunk of each kind.
+    - `title_cosine`, `statement_cosine`, `section_cosine`: as `Nearness` says.
     """
     weights = statistics.weights(question_terms(question))
     whole = sum(weights.values()) or 1.0
@@ -186,8 +195,8 @@ def measure(
         "bm25": np.array([_bm25(weights, t, b, mean) / whole for t, b, _ in words]),
     }
     if all(c.cosines is not None for c in candidates):
-        for kind in Kind:
-            measured[f"{kind}_cosine"] = np.array([(c.cosines or {})[kind] for c in candidates])
+        for near in Nearness:
+            measured[f"{near}_cosine"] = np.array([(c.cosines or {})[near] for c in candidates])
     return measured
 
 

@@ -11,7 +11,6 @@ from functools import lru_cache
 import regex
 
 from services.agent.domain.knowledge import Section
-from services.agent.domain.language import SMALL_WORDS
 from services.agent.domain.skeleton import skeleton
 from services.agent.domain.terms import terms
 from services.agent.domain.turn import Source, Statement, StatementKind
@@ -36,8 +35,6 @@ _COURTESY = regex.compile(
     r"dispiace|scus\w+|grazie|ciao|capisc\w+|documentazione|spero|"
     r"maaf|kshama|dhanyavaad|dhanyawad|shukriya|namaste|samajh\w*|khed)\b"
 )
-_LEAST_SHARE = 0.12
-_LEAST_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +116,6 @@ def share_of(sentence: str, section: str) -> float:
         return 1.0
     said = set(terms(skeleton(sentence)))
     return min(len(said & _terms(section)) / len(said), _ALL_BUT_REPEATED) if said else 0.0
-
-
-def language_of(text: str) -> str:
-    """Names the language of a text by its small words; empty if it is none of the seven, or too short to tell."""
-    words = _WORDS.findall(skeleton(text))
-    if len(words) < _LEAST_WORDS:
-        return ""
-    counts = {name: sum(word in known for word in words) for name, known in SMALL_WORDS.items()}
-    best = max(counts, key=lambda name: counts[name])
-    # One small word may be another language's; two of a kind are none's.
-    return best if counts[best] >= max(_LEAST_SHARE * len(words), min(2, len(words) / 6)) else ""
 
 
 def _source(section: Section) -> Source:

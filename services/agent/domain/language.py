@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.agent.domain.rules import LANGUAGES
+from services.agent.domain.skeleton import skeleton
 from services.agent.domain.terms import fold, word_set
 
 DEFAULT = "en"
@@ -22,7 +23,11 @@ _LEAST = 0.2
 _SHORT_LETTERS = 24
 _HINDI_SHARE = 0.2
 _HINDI_POSSIBLE = 0.08
+# What the small words of a language are among those of a longer text, at least.
+_LEAST_SHARE = 0.12
+_LEAST_WORDS = 4
 _WORD = re.compile(r"[a-z]+")
+_ANY_WORD = re.compile(r"[^\W_]+")
 # Everyday Hindi words in their usual spellings that are words of none of the other six languages.
 _HINDI = word_set(
     "hai hain hoon hun hu nahi nahin nhi nai kya kyu kyun kyon kaise kese kaisa kaha kahan kab kaun kaunsa konsa mera meri mere "
@@ -102,6 +107,20 @@ def recognise(text: str, guesses: Sequence[tuple[str, float]]) -> Recognised:
     if hindi >= _HINDI_POSSIBLE:
         possible.add(HINDI)
     return Recognised(language, frozenset(possible), certain)
+
+
+def language_of(text: str) -> str:
+    """Names the language of a text by its small words; empty if it is none of the seven, or too short to tell.
+
+    For drafts and passages of documentation; of a customer's few words `recognise` makes more.
+    """
+    words = _ANY_WORD.findall(skeleton(text))
+    if len(words) < _LEAST_WORDS:
+        return ""
+    counts = {name: sum(word in known for word in words) for name, known in SMALL_WORDS.items()}
+    best = max(counts, key=lambda name: counts[name])
+    # One small word may be another language's; two of a kind are none's.
+    return best if counts[best] >= max(_LEAST_SHARE * len(words), min(2, len(words) / 6)) else ""
 
 
 def small_word_shares(text: str) -> dict[str, float]:

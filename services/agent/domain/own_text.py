@@ -3,7 +3,6 @@
 import re
 
 _LONGEST_TEXT = 20_000
-_TAIL = 5_000
 _LONGEST_SENTENCE = 300
 _MOST_SENTENCES = 40
 
@@ -32,11 +31,12 @@ _WROTE = re.compile(
 _END = re.compile(r"(?<=[.!?;…])\s+|\n+|(?<=[.!?])(?=[A-ZÁÉÍÓÚÜÄÖÑ¿¡][a-zà-ü])")
 
 
-def considered(text: str) -> str:
-    """Returns the text, or the beginning and the end of one of more than 20,000 characters."""
-    if len(text) <= _LONGEST_TEXT:
+def considered(text: str, longest: int = _LONGEST_TEXT) -> str:
+    """Returns the text, or the beginning and the end of one that is longer than `longest` characters."""
+    if len(text) <= longest:
         return text
-    return f"{text[: _LONGEST_TEXT - _TAIL]}\n…\n{text[-_TAIL:]}"
+    tail = longest // 4
+    return f"{text[: longest - tail]}\n…\n{text[-tail:]}"
 
 
 def own_text(text: str) -> str:

@@ -56,6 +56,12 @@ class Phrases:
     clarify_vague: str
     greeting: str
     welcome: str
+    # Attachments: one that came alone, one of a kind that nobody can open, one that is too large.
+    media_alone: str
+    media_unsupported: str
+    media_too_large: str
+    # Many messages within a minute are worked on together.
+    wait_notice: str
     # A person has the matter already.
     waiting: str
     # Before an answer to somebody who is upset.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from services.agent.domain.language import SMALL_WORDS
+from services.agent.domain.own_text import considered, own_text
 from services.agent.domain.reading_words import (
     CLOSING_SIGNS,
     CLOSING_WORDS,
@@ -23,7 +24,6 @@ from services.agent.domain.reading_words import (
 )
 from services.agent.domain.terms import fold, terms
 
-_QUOTED = re.compile(r"^\s*>.*$", re.MULTILINE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+|(?=¿)")
 _LISTED = re.compile(r"^\s*(?:\d{1,2}[.)]|[a-h]\)|[-*•])\s+", re.MULTILINE)
 # Stands for the number or the sign of an item, whose dot would end a sentence.
@@ -74,12 +74,10 @@ _LEAD = re.compile(
     rf"^[^?]{{0,200}}?(?:[,:;]|\s-|^(?:{_JOINS})\b)\s*"
     rf"(?=(?:(?:also|auch|aussi|tambien|tambem|anche)\s+)?(?:{_STARTS})\b)"
 )
-_LONGEST_TEXT = 20_000
 _LONGEST_BATCH = 40_000
 _TELLING_TERMS = 2
 _LONGEST_QUESTION = 500
 MOST_QUESTIONS = 12
-_LEAST_COMMON = 3
 
 
 class Reading(StrEnum):
@@ -92,25 +90,12 @@ class Reading(StrEnum):
     MATTER = "matter"
 
 
-def considered(text: str, longest: int = _LONGEST_TEXT) -> str:
-    """The text, or the beginning and the end of a very long one: `longest` characters in all."""
-    if len(text) <= longest:
-        return text
-    tail = longest // 4
-    return f"{text[: longest - tail]}\n…\n{text[-tail:]}"
-
-
 def considered_together(texts: Sequence[str]) -> list[str]:
     """The messages of a batch as a model reads them; if they are too long in all, each has the same room."""
     cut = [considered(text) for text in texts]
     if sum(len(text) for text in cut) <= _LONGEST_BATCH:
         return cut
     return [considered(text, _LONGEST_BATCH // len(texts)) for text in texts]
-
-
-def own_words(text: str) -> str:
-    """The text without quoted lines of earlier mails."""
-    return _QUOTED.sub("", text).strip()
 
 
 def said_subject(subject: str) -> str:
@@ -120,7 +105,7 @@ def said_subject(subject: str) -> str:
 
 def read(text: str) -> Reading:
     """Tells what kind of message a text is."""
-    own = own_words(text)
+    own = own_text(text)
     words = re.findall(r"[^\W_]+(?:'[^\W_]+)?", fold(own))
     if not words and CLOSING_SIGNS & set(own):
         return Reading.THANKS
@@ -146,19 +131,6 @@ def _says_nothing_else(said: set[str]) -> bool:
     return pieces <= _THANKS | GREETING_WORDS | _SMALL and not pieces & _ASKING_OR_TROUBLED
 
 
-def language_of(text: str, default: str) -> str:
-    """Tells the language of a passage of documentation by its common words; `default` where they do not say.
-
-    For passages, not for the few words of a chat message.
-    """
-    words = re.findall(r"[a-z]+", fold(text))
-    counts = {
-        language: sum(word in common for word in words) for language, common in SMALL_WORDS.items()
-    }
-    best = max(counts, key=lambda language: (counts[language], language == default))
-    return best if counts[best] >= _LEAST_COMMON else default
-
-
 def asked(texts: Sequence[str], subject: str = "", limit: int = MOST_QUESTIONS) -> list[str]:
     """Lists what a batch of messages asks, point by point, in its order; never empty.
 
@@ -177,7 +149,7 @@ def asked(texts: Sequence[str], subject: str = "", limit: int = MOST_QUESTIONS) 
 
 def questions(text: str, limit: int = MOST_QUESTIONS) -> list[str]:
     """Splits a message into the sentences that ask for something; the whole text if none stands out."""
-    sentences = [s.strip() for s in _SENTENCE_END.split(_LISTED.sub(_PLACE, own_words(text)))]
+    sentences = [s.strip() for s in _SENTENCE_END.split(_LISTED.sub(_PLACE, own_text(text)))]
     sentences = [s for s in _with_what_they_mean(sentences) if terms(s)]
     marked = any("?" in s for s in sentences)
     # One item of a list that asks makes all of them questions.
@@ -190,7 +162,7 @@ def questions(text: str, limit: int = MOST_QUESTIONS) -> list[str]:
     ]
     chosen: list[str] = []
     _add_new(chosen, points)
-    whole = " ".join(own_words(text).split())[:_LONGEST_QUESTION]
+    whole = " ".join(own_text(text).split())[:_LONGEST_QUESTION]
     if _telling(chosen) < _TELLING_TERMS <= len(set(terms(whole))):
         return [whole]
     return chosen[:limit] or [whole]
@@ -268,7 +240,7 @@ def _whole_messages(texts: Sequence[str]) -> list[str]:
     whole: list[str] = []
     begun = ""
     for text in texts:
-        own = own_words(text)
+        own = own_text(text)
         if read(own) in (Reading.EMPTY, Reading.GREETING, Reading.THANKS):
             continue
         begun = f"{begun} {own}".strip()

@@ -80,6 +80,21 @@ class Urgency(StrEnum):
     CRITICAL = "critical"
 
 
+class MediaProblem(StrEnum):
+    """Why nobody here can open an attachment."""
+
+    UNSUPPORTED = "unsupported"
+    TOO_LARGE = "too_large"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """An attachment that stayed at the provider: its media type, and why it cannot be opened, if so."""
+
+    content_type: str
+    problem: MediaProblem | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class MailThread:
     """The matter of the same customer and side that a mail's thread belongs to; `topic` is its subject made comparable."""
@@ -92,7 +107,7 @@ class MailThread:
 class InboundText:
     """One message of the batch: what the customer wrote, and what the form asked beside it.
 
-    `thread` is there when a mail goes on in a thread that this customer and side already have.
+    `conflicting` tells that identity does not know for sure who wrote it; `thread` is there when a mail goes on in a thread that this customer and side already have.
     """
 
     message_id: MessageId
@@ -106,6 +121,8 @@ class InboundText:
     form_reference: str = ""
     sender_name: str = ""
     status_url: str = ""
+    conflicting: bool = False
+    media: tuple[Media, ...] = ()
     thread: MailThread | None = None
 
 
@@ -125,7 +142,8 @@ class HistoryLine:
 class Turn:
     """A batch with all that thinking about it needs; `batch` is of one channel, oldest first.
 
-    `language` is what the customer wrote in before this batch, as ISO 639-1.
+    `language` is what the customer wrote in before this batch, as ISO 639-1. `reply_to` is set where the answer must
+    go by another channel than the batch came: it goes to the sender of that message, as an answer to it.
     """
 
     turn_id: TurnId
@@ -147,11 +165,22 @@ class Turn:
     display_name: str = ""
     escalated: bool = False
     language: str = DEFAULT_LANGUAGE
+    reply_to: InboundText | None = None
 
     @property
     def channel(self) -> Channel:
-        """The channel of the batch, on which the answer goes."""
+        """The channel of the batch, by which the answer is thought of."""
         return self.batch[-1].channel
+
+    @property
+    def matter(self) -> tuple[HistoryLine, ...]:
+        """The earlier lines of the matter that the batch goes on with; none if it begins one."""
+        return tuple(line for line in self.history if line.ticket_id == self.ticket_id)
+
+    @property
+    def answered(self) -> InboundText:
+        """The message whose sender and channel the answer goes to."""
+        return self.reply_to or self.batch[-1]
 
 
 @dataclass(frozen=True, slots=True)

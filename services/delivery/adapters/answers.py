@@ -46,6 +46,7 @@ class ReceiptPublisher:
                     else receipts.RECEIPT_STATE_STORED,
                     outcome=receipt.state.outcome,
                     provider_id=receipt.provider_id if receipt.state.final else "",
+                    detail=receipt.detail,
                     thread_id=receipt.thread_id if receipt.state.final else "",
                     internet_message_id=receipt.internet_message_id if receipt.state.final else "",
                 )

@@ -13,7 +13,7 @@ CORRECTIONS = LedgerTable(
     name="delivery.corrections",
     key="intent_id",
     topic="'corrections'",
-    payload="convert_to(t.correction, 'UTF8')",
+    payload="convert_to(t.correction || E'\\n' || t.detail, 'UTF8')",
 )
 
 
@@ -25,12 +25,12 @@ def correction_ledger(
     """Returns the ledger that drives corrections to the agent; its answer closes them."""
 
     async def correct(_: str, driven: Sequence[Row]) -> None:
-        request = agent.CorrectSendsRequest(
-            corrections=[
-                agent.SendCorrection(outbox_id=str(row.row_id), outcome=row.payload.decode())
-                for row in driven
-            ]
-        )
+        request = agent.CorrectSendsRequest(corrections=[_correction(row) for row in driven])
         await agent_service.CorrectSends(request, timeout=CORRECT_SECONDS)
 
     return Ledger(rows, correct, close_on_ack=True, sweep_seconds=sweep_seconds)
+
+
+def _correction(row: Row) -> agent.SendCorrection:
+    outcome, _, detail = row.payload.decode().partition("\n")
+    return agent.SendCorrection(outbox_id=str(row.row_id), outcome=outcome, detail=detail)

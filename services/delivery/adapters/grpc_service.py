@@ -1,6 +1,6 @@
 """The gRPC face of delivery."""
 
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import grpc
@@ -13,16 +13,35 @@ from services.delivery.application.ports import Answers, IntentStore, SentMails,
 
 SERVICE_NAME = delivery.DESCRIPTOR.services_by_name["DeliveryService"].full_name
 
+
+class Media(Protocol):
+    """Where attachments of WhatsApp messages lie."""
+
+    async def media(self, url: str) -> bytes:
+        """Returns a small attachment's bytes; empty if it is not there, not ours or too large."""
+
+
 log = structlog.get_logger(__name__)
 
 
 class DeliveryServicer(delivery_grpc.DeliveryServiceServicer):
     """What other services ask of delivery beside events."""
 
-    def __init__(self, store: IntentStore, answers: Answers, mails: SentMails) -> None:
+    def __init__(
+        self, store: IntentStore, answers: Answers, mails: SentMails, media: Media
+    ) -> None:
         self._store = store
         self._answers = answers
         self._mails = mails
+        self._media = media
+
+    async def ReadMedia(  # noqa: N802 - the contract's name
+        self,
+        request: delivery.ReadMediaRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> delivery.ReadMediaResponse:
+        """Reads a small attachment; whatever cannot be read is empty."""
+        return delivery.ReadMediaResponse(content=await self._media.media(request.url))
 
     async def RaiseFence(  # noqa: N802 - the contract's name
         self,

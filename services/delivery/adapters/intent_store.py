@@ -1,6 +1,5 @@
 """The intent ledger in Postgres: each method one short transaction, its statements in `statements`."""
 
-import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -11,6 +10,7 @@ import structlog
 
 from chassis.database import AWAY, Connection, Pool
 from fte.metrics.v1 import metrics_events_pb2 as metrics
+from services.delivery.adapters import intent_records as read
 from services.delivery.adapters import mapping
 from services.delivery.adapters import statements as sql
 from services.delivery.application.ports import (
@@ -27,6 +27,7 @@ from services.delivery.application.ports import (
     Status,
     StoreAway,
     Unconfirmed,
+    Wish,
 )
 from services.delivery.domain.breaker import Phase
 from services.delivery.domain.intent import (
@@ -34,7 +35,6 @@ from services.delivery.domain.intent import (
     Intent,
     IntentId,
     Kind,
-    Progress,
     State,
     Step,
 )
@@ -53,13 +53,13 @@ class PostgresIntentStore:
         """Returns the newest receipt of each row that is known."""
         async with self._connection() as connection:
             rows = await connection.fetch(sql.RECEIPTS, list(row_ids))
-        return {row["intent_id"]: _receipt(row) for row in rows}
+        return {row["intent_id"]: read.receipt(row) for row in rows}
 
     async def recent_receipts(self, seconds: float) -> list[Receipt]:
         """Returns the receipts of what became final within the last seconds, at most 1,000."""
         async with self._connection() as connection:
             rows = await connection.fetch(sql.RECENT_RECEIPTS, seconds)
-        return [_receipt(row) for row in rows]
+        return [read.receipt(row) for row in rows]
 
     async def insert(self, intents: Sequence[tuple[Intent, str]]) -> None:
         """Takes intents over; one with a reason beside it is stored as CANCELLED, a known one stays."""
@@ -85,13 +85,13 @@ class PostgresIntentStore:
                 moved = await connection.fetch(
                     sql.CLAIM, [row["intent_id"] for row in found], worker, seconds
                 )
-                cancelled = [row for row in moved if row["state"] == State.CANCELLED]
-                for row in cancelled:
+                refused = [row for row in moved if row["state"] != State.ATTEMPTING]
+                for row in refused:
                     intent = mapping.stored_intent(row["content"], row["kind"])
-                    await self._add_delivery_fact(connection, intent, State.CANCELLED, None)
+                    await self._add_delivery_fact(connection, intent, State(row["state"]), None)
         return Claimed(
-            tuple(_attempt(row, seconds) for row in moved if row["state"] == State.ATTEMPTING),
-            _cancelled(cancelled),
+            tuple(read.attempt(row, seconds) for row in moved if row["state"] == State.ATTEMPTING),
+            read.refused(refused),
         )
 
     async def overdue(self, channel: Channel, seconds: float, limit: int) -> Sequence[IntentId]:
@@ -130,7 +130,7 @@ class PostgresIntentStore:
                     await connection.execute(
                         sql.END_ATTEMPT, intent_id, end.number, end.outcome, end.detail
                     )
-                step = decide(_progress(row))
+                step = decide(read.progress(row))
                 if step is None:
                     return None
                 return await self._apply(connection, row, step, notice)
@@ -195,6 +195,23 @@ class PostgresIntentStore:
                 [s.error_code for s in statuses],
             )
 
+    async def note_wishes(self, wishes: Sequence[Wish]) -> None:
+        """Keeps the newest wish of each recipient; an older one changes nothing."""
+        newest = {
+            (wish.channel, read.address_hash(wish.recipient)): wish
+            for wish in sorted(wishes, key=lambda wish: wish.time)
+        }
+        if not newest:
+            return
+        async with self._connection() as connection:
+            await connection.execute(
+                sql.NOTE_WISHES,
+                [channel.value for channel, _ in newest],
+                [address for _, address in newest],
+                [wish.stopped for wish in newest.values()],
+                [wish.time for wish in newest.values()],
+            )
+
     async def apply_statuses(self, decide: DecideStatus, limit: int) -> Applied:
         """Applies waiting statuses to their intents; those without one keep waiting."""
         try:
@@ -216,7 +233,7 @@ class PostgresIntentStore:
                     mapping.delivery_fact(Channel(row["channel"]), State.CANCELLED, None),
                 )
             in_flight = await connection.fetchval(sql.COUNT_BELOW, conversation_id)
-        return Raised(_cancelled(rows), int(in_flight or 0))
+        return Raised(read.refused(rows), int(in_flight or 0))
 
     async def note_health(self, channel: Channel, phase: Phase) -> None:
         """Records a metric fact about a provider's breaker."""
@@ -230,11 +247,11 @@ class PostgresIntentStore:
         copies: list[tuple[UUID, str]] = []
         waiting = await connection.fetch(sql.WAITING_STATUSES, limit)
         for found in waiting:
-            status = _status(found)
+            status = read.status(found)
             row = await connection.fetchrow(sql.LOCK, found["intent_id"])
             if row is None:
                 continue
-            progress = _progress(row)
+            progress = read.progress(row)
             if progress.provider_id and progress.provider_id != status.provider_id:
                 copies.append((found["intent_id"], status.provider_id))
                 continue
@@ -282,7 +299,12 @@ class PostgresIntentStore:
         intent = mapping.stored_intent(row["content"], row["kind"])
         if before.final:
             # The agent may have closed its row as sent: no receipt would open it again.
-            await connection.execute(sql.ADD_CORRECTION, intent.intent_id, step.state.outcome)
+            await connection.execute(
+                sql.ADD_CORRECTION,
+                intent.intent_id,
+                step.state.outcome,
+                read.detail(step.state, step.error),
+            )
             await self._add_fact(connection, mapping.undelivered_fact(intent.channel))
         else:
             # Seen by a witness it was handed over when it was attempted, not when it was seen.
@@ -293,12 +315,12 @@ class PostgresIntentStore:
         if intent.kind is Kind.WEB_NOTICE:
             return None  # Nobody waits for it.
         thread_id = step.provider_thread_id or row["provider_thread_id"] or ""
-        return Receipt(row["intent_id"], step.state, step.provider_id, thread_id)
+        detail = read.detail(step.state, step.error)
+        return Receipt(row["intent_id"], step.state, step.provider_id, thread_id, detail=detail)
 
     async def _add_notice(self, connection: Connection, notice: Intent) -> None:
-        address = notice.letter.recipient.strip().lower().encode()
         first = await connection.fetchval(
-            sql.ADD_NOTICE, hashlib.sha256(address).digest(), notice.intent_id
+            sql.ADD_NOTICE, read.address_hash(notice.letter.recipient), notice.intent_id
         )
         if first is not None:
             await self._insert(connection, notice, State.PENDING, "")
@@ -320,6 +342,7 @@ class PostgresIntentStore:
             mapping.content_of(intent),
             state,
             error or None,
+            read.address_hash(intent.letter.recipient),
         )
         return made is not None
 
@@ -347,51 +370,3 @@ class PostgresIntentStore:
     async def _transaction(self) -> AsyncIterator[Connection]:
         async with self._connection() as connection, connection.transaction():
             yield connection
-
-
-def _receipt(row: asyncpg.Record) -> Receipt:
-    return Receipt(
-        row["intent_id"],
-        State(row["state"]),
-        row["provider_id"] or "",
-        row["provider_thread_id"] or "",
-        row["internet_message_id"] or "",
-    )
-
-
-def _cancelled(rows: Sequence[asyncpg.Record]) -> tuple[Receipt, ...]:
-    return tuple(
-        Receipt(row["intent_id"], State.CANCELLED)
-        for row in rows
-        if row["kind"] != Kind.WEB_NOTICE  # nobody waits for a notice
-    )
-
-
-def _attempt(row: asyncpg.Record, seconds: float) -> Attempt:
-    intent = mapping.stored_intent(row["content"], row["kind"])
-    return Attempt(intent, row["attempts"], seconds, row["draft_id"] or "")
-
-
-def _progress(row: asyncpg.Record) -> Progress:
-    return Progress(
-        state=State(row["state"]),
-        attempt=row["attempts"],
-        resends=row["resends"],
-        readings=row["witness_readings"],
-        prepared=row["draft_id"] is not None,
-        provider_id=row["provider_id"] or "",
-        provider_status=row["provider_status"] or "",
-        unknown_for=row["unknown_for"],
-        age=row["age"],
-    )
-
-
-def _status(row: asyncpg.Record) -> Status:
-    return Status(
-        row_id=row["row_id"],
-        channel=Channel(row["channel"]),
-        provider_id=row["provider_id"],
-        status=row["status"],
-        error_code=row["error_code"],
-        intent_id=row["named_intent"],
-    )

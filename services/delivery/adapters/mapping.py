@@ -1,7 +1,7 @@
 """The only module that knows both the contracts and the domain."""
 
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from chassis.interceptors import violations_of
@@ -9,7 +9,7 @@ from fte.agent.v1 import agent_service_pb2 as agent
 from fte.conversation.v1 import conversation_pb2 as conversation
 from fte.intake.v1 import intake_service_pb2 as intake
 from fte.metrics.v1 import metrics_events_pb2 as metrics
-from services.delivery.application.ports import Status
+from services.delivery.application.ports import Reported, Status, Wish
 from services.delivery.domain.breaker import Phase
 from services.delivery.domain.intent import (
     Channel,
@@ -32,6 +32,7 @@ _KINDS = {
     agent.OUTBOUND_KIND_ESCALATION_NOTICE: Kind.ESCALATION_NOTICE,
     agent.OUTBOUND_KIND_APOLOGY: Kind.APOLOGY,
     agent.OUTBOUND_KIND_HUMAN_REPLY: Kind.HUMAN_REPLY,
+    agent.OUTBOUND_KIND_WAIT_NOTICE: Kind.WAIT_NOTICE,
 }
 _KIND_NUMBERS = {kind: number for number, kind in _KINDS.items()}
 _HANDLES = {
@@ -76,9 +77,18 @@ def intent_of(message: agent.OutboundMessage, kind: Kind | None = None) -> Inten
             status_url=message.status_url,
             ticket_reference=message.ticket_reference,
             due_time=message.due_time.ToDatetime(UTC) if message.HasField("due_time") else None,
+            window_end_time=window_end(message),
+            language=message.language,
             mailbox=message.mailbox,
         ),
     )
+
+
+def window_end(message: agent.OutboundMessage) -> datetime | None:
+    """Returns until when free text may go to the recipient, None where there is no such rule."""
+    if not message.HasField("window_end_time"):
+        return None
+    return message.window_end_time.ToDatetime(UTC)
 
 
 def content_of(intent: Intent) -> bytes:
@@ -105,10 +115,13 @@ def content_of(intent: Intent) -> bytes:
         last_part=intent.last_part,
         status_url=letter.status_url,
         ticket_reference=letter.ticket_reference,
+        language=letter.language,
         mailbox=letter.mailbox,
     )
     if letter.due_time is not None:
         message.due_time.FromDatetime(letter.due_time)
+    if letter.window_end_time is not None:
+        message.window_end_time.FromDatetime(letter.window_end_time)
     return message.SerializeToString()
 
 
@@ -117,19 +130,36 @@ def stored_intent(content: bytes, kind: str) -> Intent:
     return intent_of(agent.OutboundMessage.FromString(content), Kind(kind))
 
 
-def statuses_of(found: Sequence[intake.ProviderStatus]) -> list[Status]:
-    """Returns the statuses of an answer; an intent id that is none of ours is dropped."""
-    return [
-        Status(
-            row_id=UUID(status.row_id),
-            channel=CHANNELS[status.channel],
-            provider_id=status.provider_id,
-            status=status.status,
-            error_code=status.error_code,
-            intent_id=_uuid(status.intent_id),
-        )
-        for status in found
-    ]
+_WISHES = {"opted_out": True, "opted_in": False}
+
+
+def reported(found: Sequence[intake.ProviderStatus]) -> Reported:
+    """Returns the statuses and wishes of an answer; an intent id that is none of ours is dropped."""
+    return Reported(
+        row_ids=tuple(UUID(status.row_id) for status in found),
+        statuses=tuple(
+            Status(
+                row_id=UUID(status.row_id),
+                channel=CHANNELS[status.channel],
+                provider_id=status.provider_id,
+                status=status.status,
+                error_code=status.error_code,
+                intent_id=_uuid(status.intent_id),
+            )
+            for status in found
+            if not status.HasField("handle")
+        ),
+        wishes=tuple(
+            Wish(
+                CHANNELS[status.channel],
+                status.handle.value,
+                _WISHES[status.status],
+                status.accept_time.ToDatetime(UTC),
+            )
+            for status in found
+            if status.HasField("handle") and status.status in _WISHES
+        ),
+    )
 
 
 def delivery_fact(channel: Channel, state: State, latency_ms: float | None) -> metrics.Fact:

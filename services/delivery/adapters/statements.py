@@ -5,12 +5,12 @@ Lock order, so that nothing deadlocks: fences before intents, intents by their i
 
 # $1 is a list of row ids.
 RECEIPTS = """
-    SELECT intent_id, state, provider_id, provider_thread_id, internet_message_id
+    SELECT intent_id, state, provider_id, provider_thread_id, internet_message_id, error
     FROM delivery.intents WHERE intent_id = ANY ($1)
 """
 
 RECENT_RECEIPTS = """
-    SELECT intent_id, state, provider_id, provider_thread_id, internet_message_id
+    SELECT intent_id, state, provider_id, provider_thread_id, internet_message_id, error
     FROM delivery.intents
     WHERE final_time > now() - $1 * interval '1 second' AND kind <> 'web_notice'
     ORDER BY final_time DESC LIMIT 1000
@@ -26,9 +26,9 @@ ENSURE_FENCES = """
 INSERT_INTENT = """
     INSERT INTO delivery.intents
         (intent_id, kind, message_id, conversation_id, customer_id, channel, send_seq, epoch,
-         last_part, content, state, error, final_time)
+         last_part, content, state, error, final_time, address_hash)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-            CASE WHEN $11 = 'CANCELLED' THEN now() END)
+            CASE WHEN $11 = 'CANCELLED' THEN now() END, $13)
     ON CONFLICT DO NOTHING
     RETURNING intent_id
 """
@@ -94,11 +94,14 @@ HOLD_FENCES = """
 """
 
 # $1 are candidates, $2 the worker, $3 the seconds of an attempt. What stands below the fence, or follows a failed
-# part of the same answer, is cancelled instead.
+# part of the same answer, is cancelled instead. So is what waited when its recipient asked for nothing more; what
+# was made after that, or by a person, is parked: somebody must see that it does not arrive.
 CLAIM = f"""
     WITH mine AS (
         SELECT i.intent_id,
+               o.stopped AND (i.create_time > o.wish_time OR i.kind = 'human_reply') AS parked,
                CASE WHEN i.epoch < f.min_epoch THEN 'below_fence'
+                    WHEN o.stopped THEN 'recipient_stopped'
                     WHEN EXISTS (
                         SELECT 1 FROM delivery.intents e
                         WHERE e.message_id = i.message_id AND e.channel = i.channel
@@ -106,13 +109,16 @@ CLAIM = f"""
                           AND e.state IN ('REJECTED', 'CANCELLED', 'PARKED', 'NEEDS_HUMAN'))
                     THEN 'earlier_part_failed' END AS refusal
         FROM delivery.intents i JOIN delivery.fences f USING (conversation_id)
+        LEFT JOIN delivery.opt_outs o ON o.channel = i.channel AND o.address_hash = i.address_hash
         WHERE i.intent_id = ANY ($1)
           AND {_IN_ORDER}
         ORDER BY i.intent_id
         FOR UPDATE OF i SKIP LOCKED
     ), moved AS (
         UPDATE delivery.intents i
-        SET state = CASE WHEN m.refusal IS NULL THEN 'ATTEMPTING' ELSE 'CANCELLED' END,
+        SET state = CASE WHEN m.refusal IS NULL THEN 'ATTEMPTING'
+                         WHEN m.refusal = 'recipient_stopped' AND m.parked THEN 'PARKED'
+                         ELSE 'CANCELLED' END,
             attempts = i.attempts + CASE WHEN m.refusal IS NULL THEN 1 ELSE 0 END,
             worker = CASE WHEN m.refusal IS NULL THEN $2 END,
             deadline_time = CASE WHEN m.refusal IS NULL THEN now() + make_interval(secs => $3) END,
@@ -120,7 +126,8 @@ CLAIM = f"""
             error = coalesce(m.refusal, i.error),
             final_time = CASE WHEN m.refusal IS NOT NULL THEN now() END
         FROM mine m WHERE i.intent_id = m.intent_id
-        RETURNING i.intent_id, i.kind, i.channel, i.content, i.state, i.attempts, i.draft_id
+        RETURNING i.intent_id, i.kind, i.channel, i.content, i.state, i.attempts, i.draft_id, i.error,
+                  now() AS claim_time
     ), noted AS (
         INSERT INTO delivery.attempts (intent_id, attempt)
         SELECT intent_id, attempts FROM moved WHERE state = 'ATTEMPTING'
@@ -217,7 +224,8 @@ UNCONFIRMED = f"""
 
 # A provider takes a message back once: a second failure finds the row.
 ADD_CORRECTION = """
-    INSERT INTO delivery.corrections (intent_id, correction) VALUES ($1, $2) ON CONFLICT DO NOTHING
+    INSERT INTO delivery.corrections (intent_id, correction, detail) VALUES ($1, $2, $3)
+    ON CONFLICT DO NOTHING
 """
 
 KNOWN = """
@@ -237,6 +245,17 @@ ADD_STATUSES = """
         AS s(row_id, channel, provider_id, intent_id, status, error_code)
     ORDER BY s.row_id
     ON CONFLICT DO NOTHING
+"""
+
+# One row for each recipient of the list. The newer wish counts, in whatever order they come.
+NOTE_WISHES = """
+    INSERT INTO delivery.opt_outs AS o (channel, address_hash, stopped, wish_time)
+    SELECT * FROM unnest($1::text[], $2::bytea[], $3::boolean[], $4::timestamptz[])
+        AS w(channel, address_hash, stopped, wish_time)
+    ORDER BY w.channel, w.address_hash
+    ON CONFLICT (channel, address_hash) DO UPDATE
+    SET stopped = excluded.stopped, wish_time = excluded.wish_time
+    WHERE excluded.wish_time > o.wish_time
 """
 
 # A week is the longest that a status waits for an intent it may belong to.
@@ -274,7 +293,7 @@ CANCEL_BELOW = """
     UPDATE delivery.intents i
     SET state = 'CANCELLED', error = 'below_fence', final_time = now()
     FROM below b WHERE i.intent_id = b.intent_id
-    RETURNING i.intent_id, i.kind, i.channel
+    RETURNING i.intent_id, i.kind, i.channel, i.state, i.error
 """
 
 COUNT_BELOW = """

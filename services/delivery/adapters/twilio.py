@@ -5,10 +5,12 @@ one tells of itself even if its answer was lost; and messages can be listed by r
 """
 
 import base64
+import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from twilio.base.exceptions import (
     TwilioException,
@@ -21,7 +23,9 @@ from twilio.rest import Client
 
 from services.delivery.adapters.transport import BindingTransport, NoAnswer
 from services.delivery.application.ports import Attempt, Doubt, Prepared
+from services.delivery.domain.intent import Letter
 from services.delivery.domain.outcomes import (
+    Barred,
     Dark,
     NotSent,
     Outcome,
@@ -33,10 +37,17 @@ from services.delivery.domain.outcomes import (
     Unknown,
     Unseen,
 )
+from services.delivery.domain.window import filled
 
 READ_SECONDS = 5.0
 REFUSED, REQUEST_TIMEOUT, TOO_MANY, SERVER_ERROR = 400, 408, 429, 500
+FOUND = 200
+MOST_MEDIA_BYTES = 64 * 1024
 REFUSED_CREDENTIALS = frozenset({401, 403})
+# Too fast for the channel, whatever the status: nothing was processed.
+TOO_FAST = frozenset({14107, 20429, 21611, 63018})
+# Not to be sent now, and not to be tried again: the window is shut, or the customer has sent STOP.
+BARRED = {63016: "outside_window", 21610: "recipient_stopped"}
 # Refused credentials are ours to repair; meanwhile nobody's message is thrown away.
 CREDENTIALS_WAIT = timedelta(seconds=60)
 _LISTED = 50
@@ -115,8 +126,8 @@ class Twilio:
             message = await self._client(seconds).messages.create_async(
                 to=_address(intent.letter.recipient),
                 from_=self._from,
-                body=intent.letter.text,
                 status_callback=f"{self._callback}?intent={intent.intent_id}",
+                **_content(attempt),
             )
         except (TwilioRestException, TwilioServiceException) as error:
             return _refused(error)
@@ -131,7 +142,10 @@ class Twilio:
         return Sent(str(message.sid), status=str(message.status or ""))
 
     async def witness(self, doubt: Doubt) -> Sighting:
-        """Lists what the recipient was sent since the first attempt; the text must be the same."""
+        """Lists what the recipient was sent since the first attempt; the text must be the same.
+
+        Of a template Twilio shows the whole text: it holds the reference and the text on one line.
+        """
         since = doubt.first_attempt_time.astimezone(UTC) - _CLOCK_SLACK
         try:
             listed = await self._client(READ_SECONDS).messages.list_async(
@@ -147,7 +161,7 @@ class Twilio:
         same = [
             message
             for message in listed
-            if message.body == doubt.intent.letter.text and _is_since(message, since)
+            if _says(message.body or "", doubt.intent.letter) and _is_since(message, since)
         ]
         if same:
             return Seen(tuple(Sent(str(m.sid), status=str(m.status or "")) for m in same))
@@ -166,6 +180,21 @@ class Twilio:
         if not message.status:
             return Dark("twilio_without_status")
         return Shown(str(message.status), str(message.error_code or ""))
+
+    async def media(self, url: str) -> bytes:
+        """Returns a small attachment's bytes; empty if it is not there, not of this account or too large."""
+        account = self._credentials[0]
+        path = urlsplit(url).path
+        if not re.fullmatch(rf"/2010-04-01/Accounts/{account}/Messages/\w+/Media/\w+", path):
+            return b""
+        pair = base64.b64encode(":".join(self._credentials).encode()).decode()
+        headers = {"Authorization": f"Basic {pair}"}
+        try:
+            answer = await self._transport.request("GET", path, headers, b"", READ_SECONDS)
+        except NoAnswer:
+            return b""
+        found = answer.status == FOUND and len(answer.body) <= MOST_MEDIA_BYTES
+        return answer.body if found else b""
 
     async def answers(self) -> bool:
         """Lists one message."""
@@ -193,6 +222,20 @@ def _address(recipient: str) -> str:
     return f"whatsapp:{recipient.removeprefix('whatsapp:')}"
 
 
+def _content(attempt: Attempt) -> dict[str, str]:
+    if attempt.template is None:
+        return {"body": attempt.intent.letter.text}
+    variables = json.dumps(dict(attempt.template.variables), ensure_ascii=False)
+    return {"content_sid": attempt.template.content_sid, "content_variables": variables}
+
+
+def _says(body: str, letter: Letter) -> bool:
+    if body == letter.text:
+        return True
+    filling = filled(letter.ticket_reference, letter.text)
+    return filling is not None and bool(body) and all(part in body for part in filling.values())
+
+
 def _is_since(message: Any, since: datetime) -> bool:
     created = message.date_created
     if not isinstance(created, datetime):
@@ -200,10 +243,14 @@ def _is_since(message: Any, since: datetime) -> bool:
     return (created if created.tzinfo else created.replace(tzinfo=UTC)) >= since
 
 
-def _refused(error: Any) -> NotSent | Rejected | Unknown:
-    status = int(error.status)
+def _refused(error: Any) -> NotSent | Rejected | Barred | Unknown:
+    status, code = int(error.status), error.code
+    if code in TOO_FAST:
+        return NotSent("rate_limited")
+    if code in BARRED and REFUSED <= status < SERVER_ERROR:
+        return Barred(BARRED[code])
     if status in REFUSED_CREDENTIALS:
         return NotSent("unauthorized", retry_after=CREDENTIALS_WAIT)
     if status < REFUSED or status == REQUEST_TIMEOUT or status >= SERVER_ERROR:
         return Unknown(f"status_{status}")
-    return Rejected(f"twilio_{error.code or status}")
+    return Rejected(f"twilio_{code or status}")

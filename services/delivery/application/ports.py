@@ -1,8 +1,8 @@
 """What delivery needs of the world: a store of intents, providers, the rows' owners, a way to answer."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from services.delivery.domain.intent import (
     Step,
 )
 from services.delivery.domain.outcomes import (
+    Barred,
     Dark,
     NotSent,
     Outcome,
@@ -23,6 +24,12 @@ from services.delivery.domain.outcomes import (
     Shown,
     Sighting,
 )
+
+_NO_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+class ContentAway(Exception):
+    """The owner of the content does not answer."""
 
 
 class StoreAway(Exception):
@@ -33,6 +40,7 @@ class StoreAway(Exception):
 class Receipt:
     """The answer to one outbox row: stored while `state` is open, else settled with its word.
 
+    `detail` tells people in plain words why it was not sent.
     A mail's receipt comes again once its Message-ID was read back.
     """
 
@@ -41,21 +49,36 @@ class Receipt:
     provider_id: str = ""
     thread_id: str = ""
     internet_message_id: str = ""
+    detail: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """An approved template in the place of a text: its id at the provider, and what fills its places."""
+
+    content_sid: str
+    variables: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A claimed intent: ATTEMPTING is committed, and until `seconds` after the claim it may be sent."""
+    """A claimed intent: ATTEMPTING is committed, and until `seconds` after the claim it may be sent.
+
+    `claim_time` is the database's, and without one every window counts as shut; with a `template` that is sent
+    instead of the text.
+    """
 
     intent: Intent
     number: int
     seconds: float
     draft_id: str = ""
+    claim_time: datetime = field(default=_NO_TIME, compare=False)
+    template: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What one claim took: attempts to make, and intents that were cancelled on the way."""
+    """What one claim took: attempts to make, and intents that were cancelled or parked on the way."""
 
     attempts: tuple[Attempt, ...] = ()
     cancelled: tuple[Receipt, ...] = ()
@@ -110,6 +133,25 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """A recipient's word on one channel that nothing more is wanted, or is again; `time` is when it was accepted."""
+
+    channel: Channel
+    recipient: str
+    stopped: bool
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What intake has taken in under some rows: statuses of messages, and wishes, with the ids of all."""
+
+    row_ids: tuple[UUID, ...]
+    statuses: tuple[Status, ...] = ()
+    wishes: tuple[Wish, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """How many statuses found their intents, receipts of what became final, ids of second copies by intent."""
 
@@ -157,6 +199,13 @@ class Provider(Protocol):
         """Tells, by a harmless reading, whether the provider can be reached: any answer but a 5xx."""
 
 
+class Gate(Protocol):
+    """What stands between a claimed intent and its provider: a rule that time or the recipient changes."""
+
+    async def admit(self, attempt: Attempt) -> Attempt | Barred | NotSent:
+        """Returns the attempt as it may be made, or why it may not; `NotSent` if nobody could tell just now."""
+
+
 class IntentStore(Protocol):
     """The intent ledger. Every method is one short transaction and raises `StoreAway`."""
 
@@ -170,7 +219,11 @@ class IntentStore(Protocol):
         """Takes intents over; one with a reason beside it is stored as CANCELLED, a known one stays."""
 
     async def claim(self, room: Mapping[Channel, int], worker: str, seconds: float) -> Claimed:
-        """Commits ATTEMPTING for intents that may go now, in order and above their fence."""
+        """Commits ATTEMPTING for intents that may go now, in order and above their fence.
+
+        To a recipient who wants nothing more nothing goes: what was made before the wish is cancelled, what came
+        after it, or from a person, is parked.
+        """
 
     async def overdue(self, channel: Channel, seconds: float, limit: int) -> Sequence[IntentId]:
         """Returns intents older than `seconds` that `claim` could take now, if there were room."""
@@ -208,6 +261,9 @@ class IntentStore(Protocol):
 
     async def add_statuses(self, statuses: Sequence[Status]) -> None:
         """Takes statuses over; a repeat changes nothing."""
+
+    async def note_wishes(self, wishes: Sequence[Wish]) -> None:
+        """Keeps the newest wish of each recipient; an older one changes nothing."""
 
     async def apply_statuses(self, decide: DecideStatus, limit: int) -> Applied:
         """Applies waiting statuses to their intents; those without one keep waiting."""
@@ -255,12 +311,19 @@ class OutboundSource(Protocol):
     async def fetch(self, row_ids: Sequence[UUID]) -> Sequence[tuple[Intent, str]]:
         """Returns intents with a reason if the content is unusable; unknown rows are left out."""
 
+    async def window_end(self, row_id: UUID) -> datetime | None:
+        """Returns until when free text may go to the row's recipient, as of now; None if nobody knows.
+
+        Raises:
+            ContentAway: if the agent does not answer.
+        """
+
 
 class StatusSource(Protocol):
     """Intake, who owns provider statuses until they are taken over."""
 
-    async def fetch(self, row_ids: Sequence[UUID]) -> Sequence[Status]:
-        """Returns the statuses that exist."""
+    async def fetch(self, row_ids: Sequence[UUID]) -> Reported:
+        """Returns the statuses and wishes that exist."""
 
 
 class Answers(Protocol):

@@ -6,7 +6,9 @@ asked. Conversations keep their order because the store claims an intent only wh
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -14,6 +16,7 @@ from services.delivery.application.ports import (
     Answers,
     Attempt,
     AttemptEnd,
+    Gate,
     IntentStore,
     Patience,
     Prepared,
@@ -24,6 +27,7 @@ from services.delivery.domain.breaker import Breaker
 from services.delivery.domain.intent import Channel
 from services.delivery.domain.notice import notice_of
 from services.delivery.domain.outcomes import (
+    Barred,
     NotSent,
     Outcome,
     Rejected,
@@ -31,6 +35,7 @@ from services.delivery.domain.outcomes import (
     Unknown,
     is_fault,
 )
+from services.delivery.domain.pace import Pace
 from services.delivery.domain.transitions import Policy, after_outcome, after_waiting
 
 DRAIN_SECONDS = 3.0
@@ -52,6 +57,8 @@ class SendDue:
         patience: Patience,
         worker: str,
         clock: Callable[[], float] | None = None,
+        gates: Mapping[Channel, Gate] | None = None,
+        paces: Mapping[Channel, Pace] | None = None,
     ) -> None:
         self._store = store
         self._providers = providers
@@ -61,6 +68,8 @@ class SendDue:
         self._worker = worker
         self._clock = clock or asyncio.get_running_loop().time
         self._breakers = dict.fromkeys(providers, Breaker(patience.tolerance))
+        self._gates = gates or {}
+        self._paces = dict(paces or {})
         self._asked: set[Channel] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._work = asyncio.Event()
@@ -99,7 +108,10 @@ class SendDue:
             return 0
         for attempt in claimed.attempts:
             self._run(self._attempt(attempt, claim_time + attempt.seconds))
-        for channel in {attempt.intent.channel for attempt in claimed.attempts}:
+        started = Counter(attempt.intent.channel for attempt in claimed.attempts)
+        for channel, count in started.items():
+            if channel in self._paces:
+                self._paces[channel] = self._paces[channel].started(claim_time, count)
             await self._move_breaker(channel, self._breakers[channel].started())
         self._answers.delivered(claimed.cancelled)
         return len(claimed.attempts) + len(claimed.cancelled)
@@ -112,6 +124,9 @@ class SendDue:
     def _room(self) -> dict[Channel, int]:
         free = self._patience.at_once - len(self._running)
         room = {channel: breaker.room(free) for channel, breaker in self._breakers.items()}
+        now = self._clock()
+        for channel, pace in self._paces.items():
+            room[channel] = min(room[channel], pace.room(now))
         return {channel: places for channel, places in room.items() if places > 0}
 
     def _run(self, work: Coroutine[object, object, None]) -> None:
@@ -168,7 +183,14 @@ class SendDue:
             log.error("attempt failed", error=type(error).__name__, exc_info=error)
 
     async def _attempt(self, attempt: Attempt, deadline: float) -> None:
-        outcome = await self._request(attempt, deadline)
+        gate = self._gates.get(attempt.intent.channel)
+        admitted = attempt if gate is None else await gate.admit(attempt)
+        if not isinstance(admitted, Attempt):
+            channel = attempt.intent.channel
+            await self._move_breaker(channel, self._breakers[channel].abandoned())
+            await self._record(attempt, admitted)
+            return
+        outcome = await self._request(admitted, deadline)
         if outcome is None:
             channel = attempt.intent.channel
             await self._move_breaker(channel, self._breakers[channel].abandoned())
@@ -184,7 +206,7 @@ class SendDue:
                 return prepared
             if not await self._saved(attempt, prepared):
                 return None
-            attempt = Attempt(attempt.intent, attempt.number, attempt.seconds, prepared.draft_id)
+            attempt = replace(attempt, draft_id=prepared.draft_id)
         if self._clock() + self._patience.send_seconds > deadline:
             # Whoever waits for this attempt's end believes it over at the deadline.
             return NotSent("deadline_passed")
@@ -247,6 +269,8 @@ class SendDue:
         breaker = self._breakers[channel]
         if isinstance(outcome, NotSent) and not outcome.fault:
             answered = outcome.reason == "rate_limited"
+            if answered and channel in self._paces:
+                self._paces[channel] = self._paces[channel].slowed(now, outcome.retry_after)
             moved = breaker.ended(now, fault=False) if answered else breaker.abandoned()
         else:
             moved = breaker.ended(now, fault=is_fault(outcome))
@@ -275,6 +299,8 @@ def _described(outcome: Outcome) -> tuple[str, str]:
             return "sent", ""
         case Rejected(code=code):
             return "rejected", code
+        case Barred(reason=reason):
+            return "refused", reason
         case NotSent(reason=reason, refused=refused):
             return ("refused" if refused else "not_sent"), reason
         case Unknown(reason=reason):

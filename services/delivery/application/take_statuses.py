@@ -31,9 +31,10 @@ class TakeStatuses:
 
     async def __call__(self, row_ids: Sequence[UUID]) -> None:
         """Handles one hint of at most 64 rows; raises when the database or intake is away."""
-        statuses = await self._source.fetch(list(dict.fromkeys(row_ids)))
-        await self._store.add_statuses(statuses)
-        self._answers.statuses_settled([status.row_id for status in statuses])
+        reported = await self._source.fetch(list(dict.fromkeys(row_ids)))
+        await self._store.note_wishes(reported.wishes)
+        await self._store.add_statuses(reported.statuses)
+        self._answers.statuses_settled(reported.row_ids)
         await self.apply_waiting()
 
     async def apply_waiting(self) -> None:

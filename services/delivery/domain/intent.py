@@ -2,6 +2,7 @@
 
     PENDING ─▶ ATTEMPTING ─▶ SENT | REJECTED
        ▲            ├──────▶ PENDING            surely not sent
+       │            ├──────▶ PARKED             must not be sent now
        │            └──────▶ UNKNOWN ─▶ SENT | NEEDS_HUMAN
        └───────── after the window, once ──┘
     PENDING ─▶ CANCELLED | PARKED | NEEDS_HUMAN        SENT ─▶ REJECTED by the provider's later word
@@ -34,6 +35,7 @@ class Kind(StrEnum):
     APOLOGY = "apology"
     HUMAN_REPLY = "human_reply"
     WEB_NOTICE = "web_notice"
+    WAIT_NOTICE = "wait_notice"
 
 
 class HandleType(StrEnum):
@@ -74,6 +76,7 @@ _OPEN = frozenset({State.PENDING, State.ATTEMPTING, State.UNKNOWN})
 class Letter:
     """What is sent and to whom, frozen; `thread_id` and what follows serve one channel each.
 
+    `window_end_time` is until when WhatsApp took free text for the recipient when the intent was made.
     `mailbox` is the one of ours that a mail leaves from, empty for the first.
     """
 
@@ -88,6 +91,8 @@ class Letter:
     status_url: str = ""
     ticket_reference: str = ""
     due_time: datetime | None = None
+    window_end_time: datetime | None = None
+    language: str = ""
     mailbox: str = ""
 
 

@@ -36,13 +36,20 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Barred:
+    """Surely not sent, and it must not be for now: a rule of the channel or the recipient's wish forbids it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """It may have been taken: never resend blindly."""
 
     reason: str
 
 
-Outcome: TypeAlias = Sent | NotSent | Rejected | Unknown
+Outcome: TypeAlias = Sent | NotSent | Rejected | Barred | Unknown
 
 
 def is_fault(outcome: Outcome) -> bool:

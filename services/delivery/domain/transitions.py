@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from services.delivery.domain.intent import Progress, State, Step
 from services.delivery.domain.outcomes import (
+    Barred,
     Dark,
     NotSent,
     Outcome,
@@ -70,6 +71,8 @@ def after_outcome(
     match outcome:
         case Rejected(code=code):
             return _step(progress, State.REJECTED, error=code)
+        case Barred(reason=reason):
+            return _step(progress, State.PARKED, error=reason)
         case NotSent():
             if progress.age >= policy.give_up:
                 return _step(progress, State.NEEDS_HUMAN, error=outcome.reason)

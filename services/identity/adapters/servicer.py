@@ -27,6 +27,10 @@ _TYPES = {
     conversation_pb2.HANDLE_TYPE_WHATSAPP_USER: HandleType.WHATSAPP_USER,
 }
 _TYPES_BACK = {ours: theirs for theirs, ours in _TYPES.items()}
+_NUMBER_AND_USER = (
+    conversation_pb2.HANDLE_TYPE_PHONE,
+    conversation_pb2.HANDLE_TYPE_WHATSAPP_USER,
+)
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -46,16 +50,18 @@ class IdentityServicer(IdentityServiceServicer):
                 for n, entry in enumerate(request.handles)
             ]
         )
+        besides = iter(_canonical_all(_besides(request.handles)))
         sightings = [
             Sighting(
                 handle,
                 verified=entry.assurance == conversation_pb2.ASSURANCE_VERIFIED,
                 display_name=entry.display_name.strip(),
+                also=next(besides) if entry.HasField("also") else None,
             )
             for handle, entry in zip(handles, request.handles, strict=True)
         ]
         bindings = await self._store.resolve(sightings)
-        return pb.ResolveResponse(bindings=[_binding(bindings[handle]) for handle in handles])
+        return pb.ResolveResponse(bindings=[_binding(binding) for binding in bindings])
 
     async def Lookup(  # noqa: N802 - the name is the contract's
         self, request: pb.LookupRequest, _: _Context
@@ -107,6 +113,21 @@ def _canonical_all(given: Sequence[tuple[str, conversation_pb2.Handle]]) -> list
     return handles
 
 
+def _besides(
+    entries: Sequence[pb.ResolveHandle],
+) -> list[tuple[str, conversation_pb2.Handle]]:
+    """The user ids that came with numbers, by their fields."""
+    given = [(n, entry) for n, entry in enumerate(entries) if entry.HasField("also")]
+    violations = [
+        FieldViolation(f"handles[{n}].also.type", "Give a WhatsApp user id beside a number.")
+        for n, entry in given
+        if (entry.handle.type, entry.also.type) != _NUMBER_AND_USER
+    ]
+    if violations:
+        raise _wrong(violations)
+    return [(f"handles[{n}].also.value", entry.also) for n, entry in given]
+
+
 def _wrong(violations: list[FieldViolation]) -> Rejected:
     return Rejected("The request has wrong fields.", violations=violations)
 
@@ -120,6 +141,7 @@ def _binding(binding: Binding) -> pb.Binding:
         customer_id=str(binding.customer_id),
         verified=binding.verified,
         generation=binding.generation,
+        conflicting=binding.conflicting,
     )
 
 

@@ -1,71 +1,36 @@
 """Customers and handles in Postgres. The key of customer_identifiers makes one customer of concurrent first contacts."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import asyncpg
 
 from chassis.database import Connection, Pool
 from chassis.ledger import Row
-from services.identity.adapters.facts import TOPIC, fact_payload
+from services.identity.adapters.filing import file_alone, file_together, owner_of, record_facts
 from services.identity.domain.customers import (
     Binding,
     Customer,
     CustomerId,
+    Filed,
     HandleTaken,
     Identifier,
     RequestReused,
     Sighting,
     UnknownHandle,
+    bind,
     strongest,
 )
 from services.identity.domain.handles import Handle, HandleType
 
 _FIND = """
-    SELECT i.type, i.value, i.verified, i.customer_id, c.generation
+    SELECT i.type, i.value, i.verified, i.customer_id, c.generation, i.seen_with
     FROM unnest($1::text[], $2::text[]) AS given(type, value)
     JOIN identity.customer_identifiers i ON i.type = given.type AND i.value = given.value
     JOIN identity.customers c ON c.customer_id = i.customer_id
-"""
-
-# Rows are inserted, and thereby locked, in the order of their keys: two batches cannot deadlock. The identifiers
-# come first, because their key decides; the deferred foreign key lets their customers follow.
-# A proof upgrades a claim; a claim changes nothing that exists.
-_FILE = """
-    WITH given AS (
-        SELECT * FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[])
-            AS g(type, value, verified, evidence, display_name)
-    ), filed AS (
-        INSERT INTO identity.customer_identifiers AS i (type, value, customer_id, verified, evidence)
-        SELECT type, value, uuidv7(), verified, evidence FROM given ORDER BY type, value
-        ON CONFLICT (type, value) DO UPDATE SET verified = true, evidence = excluded.evidence
-            WHERE excluded.verified AND NOT i.verified
-        RETURNING i.type, i.value, i.customer_id, old.type IS NULL AS created
-    ), created AS (
-        INSERT INTO identity.customers (customer_id, display_name)
-        SELECT f.customer_id, g.display_name FROM filed f JOIN given g USING (type, value) WHERE f.created
-    )
-    SELECT f.type, f.value, f.customer_id, f.created, g.display_name
-    FROM filed f JOIN given g USING (type, value)
-"""
-
-# The name that came with a claim does not outlive it: the first proof brings its own.
-_RENAME = """
-    WITH proved AS (
-        SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[])
-            AS p(type, value, customer_id, display_name)
-    ), locked AS (
-        SELECT customer_id FROM identity.customers
-        WHERE customer_id = ANY ($3) ORDER BY customer_id FOR NO KEY UPDATE
-    )
-    UPDATE identity.customers c SET display_name = p.display_name, update_time = now()
-    FROM proved p JOIN locked USING (customer_id)
-    WHERE c.customer_id = p.customer_id AND NOT EXISTS (
-        SELECT FROM identity.customer_identifiers o
-        WHERE o.customer_id = c.customer_id AND o.verified
-            AND NOT EXISTS (SELECT FROM proved q WHERE q.type = o.type AND q.value = o.value))
 """
 
 _CUSTOMER = """
@@ -78,8 +43,6 @@ _IDENTIFIERS = """
     FROM identity.customer_identifiers WHERE customer_id = $1 ORDER BY create_time, type, value
 """
 
-_OWNER = "SELECT customer_id FROM identity.customer_identifiers WHERE type = $1 AND value = $2"
-
 _TAKE_REQUEST = """
     INSERT INTO identity.requests (request_id, request_hash) VALUES ($1, $2)
     ON CONFLICT (request_id) DO NOTHING RETURNING request_id
@@ -91,10 +54,6 @@ _JOIN = """
     ON CONFLICT (type, value) DO UPDATE SET verified = true, evidence = excluded.evidence
         WHERE i.customer_id = excluded.customer_id AND NOT i.verified
     RETURNING i.customer_id
-"""
-
-_FACTS = """
-    INSERT INTO identity.metric_facts (payload) SELECT unnest($1::bytea[]) RETURNING fact_id, payload
 """
 
 
@@ -126,32 +85,28 @@ class CustomerStore:
         self._pool = pool
         self._hint = hint
 
-    async def resolve(self, sightings: Sequence[Sighting]) -> dict[Handle, Binding]:
-        """Returns the binding of each handle, making customers of new handles and proofs of claims."""
-        wanted = strongest(sightings)
-        found = await self._find([s.handle for s in wanted])
-        fresh = [s for s in wanted if not _is_covered(s, found.get(s.handle))]
-        if not fresh:
-            return found
-        async with self._pool.acquire() as connection, connection.transaction():
-            filed = await connection.fetch(
-                _FILE,
-                [s.handle.type for s in fresh],
-                [s.handle.value for s in fresh],
-                [s.verified for s in fresh],
-                [s.evidence for s in fresh],
-                [s.display_name for s in fresh],
-            )
-            await _rename(connection, [r for r in filed if not r["created"]])
-            facts = await _record(connection, "created", sum(r["created"] for r in filed))
-        self._hint(facts)
-        # A statement of its own: it sees what concurrent first contacts have committed meanwhile.
-        return found | await self._find([s.handle for s in fresh])
+    async def resolve(self, sightings: Sequence[Sighting]) -> list[Binding]:
+        """Returns the binding of each sighting in order, making customers of new handles and proofs of claims."""
+        wanted = {s.handle for s in sightings} | {s.user for s in sightings if s.user}
+        filed = await self._find(wanted)
+        together = dict.fromkeys(s for s in sightings if s.user and not _is_seen(s, filed))
+        alone = [s for s in strongest(sightings) if not s.user and not _is_covered(s, filed)]
+        for sighting in together:
+            await self._write(partial(file_together, sighting=sighting))
+        if alone:
+            await self._write(partial(file_alone, sightings=alone))
+        if together or alone:
+            # A statement of its own: it sees what concurrent first contacts have committed meanwhile.
+            filed = await self._find(wanted)
+        # A number that is seen alone is whose the user id last seen with it is.
+        users = {user for f in filed.values() if (user := f.seen_with) and user not in filed}
+        filed |= await self._find(users)
+        return [_bound(sighting, filed) for sighting in sightings]
 
     async def lookup(self, handle: Handle) -> Customer:
         """Returns the customer of a handle; raises `UnknownHandle`."""
         async with self._pool.acquire() as connection:
-            customer_id = await connection.fetchval(_OWNER, handle.type, handle.value)
+            customer_id = await owner_of(connection, handle)
             if customer_id is None:
                 raise UnknownHandle
             return await _read(connection, customer_id)
@@ -167,7 +122,7 @@ class CustomerStore:
             taken = await connection.fetchval(_TAKE_REQUEST, command.request_id, command.body_hash)
             if taken is None:
                 return await _first_answer(connection, command)
-            customer_id = await connection.fetchval(_OWNER, command.known.type, command.known.value)
+            customer_id = await owner_of(connection, command.known)
             if customer_id is None:
                 raise UnknownHandle
             facts = await _join(connection, command, customer_id)
@@ -182,24 +137,41 @@ class CustomerStore:
         self._hint(facts)
         return answer
 
-    async def _find(self, handles: Sequence[Handle]) -> dict[Handle, Binding]:
-        records = await self._pool.fetch(
-            _FIND, [h.type for h in handles], [h.value for h in handles]
-        )
+    async def _find(self, handles: Iterable[Handle]) -> dict[Handle, Filed]:
+        given = sorted(handles)
+        if not given:
+            return {}
+        records = await self._pool.fetch(_FIND, [h.type for h in given], [h.value for h in given])
         return {
-            _handle(r): Binding(CustomerId(r["customer_id"]), r["verified"], r["generation"])
+            _handle(r): Filed(
+                CustomerId(r["customer_id"]),
+                r["verified"],
+                r["generation"],
+                Handle(HandleType.WHATSAPP_USER, r["seen_with"]) if r["seen_with"] else None,
+            )
             for r in records
         }
 
+    async def _write(self, write: Callable[[Connection], Awaitable[Sequence[Row]]]) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            facts = await write(connection)
+        self._hint(facts)
 
-def _is_covered(sighting: Sighting, binding: Binding | None) -> bool:
-    return binding is not None and (binding.verified or not sighting.verified)
+
+def _is_covered(sighting: Sighting, filed: Mapping[Handle, Filed]) -> bool:
+    known = filed.get(sighting.handle)
+    return known is not None and (known.verified or not sighting.verified)
 
 
-async def _rename(connection: Connection, proved: Sequence[asyncpg.Record]) -> None:
-    if proved:
-        columns = ("type", "value", "customer_id", "display_name")
-        await connection.execute(_RENAME, *([r[name] for r in proved] for name in columns))
+def _is_seen(sighting: Sighting, filed: Mapping[Handle, Filed]) -> bool:
+    known = filed.get(sighting.handle)
+    return known is not None and known.verified and known.seen_with == sighting.user
+
+
+def _bound(sighting: Sighting, filed: Mapping[Handle, Filed]) -> Binding:
+    known = filed[sighting.handle]
+    user = sighting.user or (known.seen_with if sighting.verified else None)
+    return bind(known, filed[user] if user else None)
 
 
 async def _first_answer(connection: Connection, command: LinkCommand) -> bytes:
@@ -217,7 +189,7 @@ async def _join(connection: Connection, command: LinkCommand, customer_id: UUID)
         _JOIN, command.added.type, command.added.value, customer_id, command.evidence
     )
     if changed is None:
-        owner = await connection.fetchval(_OWNER, command.added.type, command.added.value)
+        owner = await owner_of(connection, command.added)
         if owner != customer_id:
             raise HandleTaken
         return ()
@@ -226,14 +198,7 @@ async def _join(connection: Connection, command: LinkCommand, customer_id: UUID)
         "WHERE customer_id = $1",
         customer_id,
     )
-    return await _record(connection, "linked", 1)
-
-
-async def _record(connection: Connection, outcome: str, count: int) -> Sequence[Row]:
-    if not count:
-        return ()
-    records = await connection.fetch(_FACTS, [fact_payload(outcome)] * count)
-    return [Row(r["fact_id"], TOPIC, None, r["payload"]) for r in records]
+    return await record_facts(connection, "linked", 1)
 
 
 async def _read(connection: Connection, customer_id: UUID) -> Customer:

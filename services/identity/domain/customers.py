@@ -1,7 +1,7 @@
 """Customers, what a channel says of a sender, and what can be wrong with joining two handles."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NewType
 from uuid import UUID
@@ -20,11 +20,24 @@ _VERIFIED_BY = {
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A handle as a channel gave it just now: proved or only claimed, with a name that may be empty."""
+    """A handle as a channel gave it just now: proved or only claimed, with a name that may be empty.
+
+    `also` is the user id that came with a number.
+    """
 
     handle: Handle
     verified: bool
     display_name: str = ""
+    also: Handle | None = None
+
+    @property
+    def user(self) -> Handle | None:
+        """The user id beside the handle, as far as it was proved with it."""
+        return self.also if self.verified else None
+
+    def of_user(self) -> "Sighting":
+        """The same sighting under its user id; without one under its handle."""
+        return replace(self, handle=self.user or self.handle, also=None)
 
     @property
     def evidence(self) -> str:
@@ -34,11 +47,25 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """To whom a handle belongs now; `generation` grows whenever the customer's handles change by a link."""
+    """To whom a handle belongs now; `generation` grows whenever the customer's handles change by a link.
+
+    `conflicting` tells that a number and its user id are of two customers: who is writing is in doubt.
+    """
 
     customer_id: CustomerId
     verified: bool
     generation: int
+    conflicting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A handle as it is on file; `seen_with` is the user id that came last with a number."""
+
+    customer_id: CustomerId
+    verified: bool
+    generation: int
+    seen_with: Handle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +99,17 @@ class HandleTaken(Exception):
 
 class RequestReused(Exception):
     """The request id was used for another request."""
+
+
+def bind(known: Filed, user: Filed | None) -> Binding:
+    """Decides whose a handle is, if its user id is on file too.
+
+    A number gets a new holder, a user id does not: where they are of two customers, the user id's is the writer, and
+    the other's history is none of theirs.
+    """
+    if user is None or user.customer_id == known.customer_id:
+        return Binding(known.customer_id, known.verified, known.generation)
+    return Binding(user.customer_id, user.verified, user.generation, conflicting=True)
 
 
 def strongest(sightings: Iterable[Sighting]) -> list[Sighting]:

@@ -20,6 +20,11 @@ _BRAZIL_OLD_MOBILE = re.compile(r"\+55([1-9][0-9])([6-9][0-9]{7})")
 _MEXICO_OLD_MOBILE = re.compile(r"\+521([0-9]{10})")
 
 
+# From abroad Argentina's mobiles are dialled with a 9 that their own numbers do not have; WhatsApp gives both forms.
+# The ten digits behind it are one subscriber's in either case.
+_ARGENTINA_MOBILE = re.compile(r"\+549([0-9]{10})")
+
+
 class HandleType(StrEnum):
     """The kind of an address."""
 
@@ -84,6 +89,8 @@ def _phone(value: str) -> str:
         return f"+55{old[1]}9{old[2]}"
     if old := _MEXICO_OLD_MOBILE.fullmatch(e164):
         return f"+52{old[1]}"
+    if mobile := _ARGENTINA_MOBILE.fullmatch(e164):
+        return f"+54{mobile[1]}"
     return e164
 
 

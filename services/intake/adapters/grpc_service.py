@@ -7,6 +7,7 @@ from uuid import UUID
 import grpc
 
 from fte.intake.v1 import intake_service_pb2, intake_service_pb2_grpc
+from services.intake.adapters.contact_cards import Cards
 
 FULL_NAME = intake_service_pb2.DESCRIPTOR.services_by_name["IntakeService"].full_name
 _PAGE = 32
@@ -33,8 +34,9 @@ class Reader(Protocol):
 class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
     """Serves the stored messages, statuses and channel settings."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, cards: Cards | None = None) -> None:
         self._reader = reader
+        self._cards = cards
 
     def register(self, server: grpc.aio.Server) -> None:
         """Adds this servicer to a server."""
@@ -52,6 +54,8 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         messages, more = await self._reader.messages(
             list(positions.items()), min(request.page_size or _PAGE, _LONGEST_PAGE)
         )
+        if self._cards is not None:
+            await self._cards.read(messages)
         return intake_service_pb2.FetchMessagesResponse(messages=messages, more=more)
 
     async def FetchStatuses(  # noqa: N802 - the name is the contract's

@@ -74,8 +74,11 @@ def message_content(message: InboundMessage) -> bytes:
             )
     if message.whatsapp is not None:
         content.whatsapp.message_sid = message.whatsapp.message_sid
+        content.whatsapp.user_id = message.whatsapp.user_id
         for media in message.whatsapp.media:
-            content.whatsapp.media.add(url=media.url, content_type=media.content_type)
+            content.whatsapp.media.add(
+                url=media.url, content_type=media.content_type, problem=media.problem or ""
+            )
     if message.web_form is not None:
         facts = message.web_form
         content.web_form.ticket_id = str(facts.ticket_id)
@@ -100,13 +103,17 @@ def message_from_row(
 
 def status_content(status: ProviderStatus) -> bytes:
     """Returns the stored form of a provider's status."""
-    return intake_service_pb2.ProviderStatus(
+    content = intake_service_pb2.ProviderStatus(
         channel=_CHANNELS[status.channel],
         provider_id=status.message_id,
         intent_id=status.intent_id,
         status=status.status,
         error_code=status.error_code,
-    ).SerializeToString()
+    )
+    if status.handle is not None:
+        content.handle.type = _HANDLE_TYPES[status.handle.type]
+        content.handle.value = status.handle.value
+    return content.SerializeToString()
 
 
 def status_from_row(

@@ -39,6 +39,16 @@ class SuppressReason(StrEnum):
     NO_REPLY = "no_reply"
     NO_SENDER = "no_sender"
     LOOP = "loop"
+    OPT_OUT = "opt_out"
+    OPT_IN = "opt_in"
+    ANSWERED_BY_PROVIDER = "answered_by_provider"
+
+
+class MediaProblem(StrEnum):
+    """Why nobody here can open an attachment."""
+
+    UNSUPPORTED = "unsupported"
+    TOO_LARGE = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +61,11 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class MediaRef:
-    """An attachment that stays at the provider."""
+    """An attachment that stays at the provider; without an address only its kind ever arrived."""
 
     url: str
     content_type: str
+    problem: MediaProblem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +97,11 @@ class EmailFacts:
 
 @dataclass(frozen=True, slots=True)
 class WhatsAppFacts:
-    """What Twilio says of a message beside its text."""
+    """What Twilio says of a message beside its text; `user_id` is the sender's beside a number, empty if none."""
 
     message_sid: str
     media: tuple[MediaRef, ...] = ()
+    user_id: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +146,10 @@ class InboundMessage:
 
 @dataclass(frozen=True, slots=True)
 class ProviderStatus:
-    """What a provider says of one of our messages; the pair (message, status) is its identity."""
+    """What a provider says of one of our messages; the pair (message, status) is its identity.
+
+    With a `handle` it is that customer's own wish: *opted_out* or *opted_in*, said in the message named.
+    """
 
     channel: Channel
     account: str
@@ -143,6 +158,7 @@ class ProviderStatus:
     intent_id: str
     error_code: str
     raw: bytes = field(repr=False)
+    handle: Handle | None = None
 
     @property
     def provider_id(self) -> str:

@@ -9,11 +9,12 @@ from services.intake.application.messages import (
     Handle,
     HandleType,
     InboundMessage,
-    MediaRef,
     ProviderStatus,
     SuppressReason,
     WhatsAppFacts,
 )
+from services.intake.application.opt_out import Word, word_of
+from services.intake.application.whatsapp_content import media_of, text_of
 
 _PREFIX = "whatsapp:"
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -22,9 +23,16 @@ _SID = re.compile(r"[A-Za-z0-9_-]{2,64}")
 _STATUS = re.compile(r"[a-z_]{1,32}")
 _INTENT = re.compile(r"[0-9a-fA-F-]{1,64}")
 _ERROR_CODE = re.compile(r"[0-9]{1,9}")
-_MEDIA = 10
 _NAME_CHARACTERS = 200
 _BODY_CHARACTERS = 100_000
+
+
+_SUPPRESSED = {
+    Word.STOP: SuppressReason.OPT_OUT,
+    Word.START: SuppressReason.OPT_IN,
+    Word.HELP: SuppressReason.ANSWERED_BY_PROVIDER,
+}
+_WISHES = {Word.STOP: "opted_out", Word.START: "opted_in", Word.AGREED: "opted_in"}
 
 
 class WebhookMalformedError(Exception):
@@ -34,13 +42,18 @@ class WebhookMalformedError(Exception):
 def read_message(fields: Mapping[str, str], raw: bytes, our_number: str) -> InboundMessage:
     """Makes the inbox's message of an inbound webhook; a message of media only has an empty body.
 
+    A bare keyword that Twilio acts upon, such as STOP, gets no turn: the customer is told what Twilio tells them.
+
     Raises:
         WebhookMalformedError: if the id or the sender is missing or has another form.
 
     """
     sid = _matching(fields, "MessageSid", _SID)
-    handle = _sender(fields)
-    own = handle == Handle(HandleType.PHONE, our_number)
+    handle, user = _sender(fields)
+    word = word_of(fields)
+    suppressed = _SUPPRESSED.get(word) if word else None
+    if handle == Handle(HandleType.PHONE, our_number):
+        suppressed = SuppressReason.OWN_MESSAGE
     return InboundMessage(
         channel=Channel.WHATSAPP,
         account=fields.get("AccountSid", ""),
@@ -49,9 +62,32 @@ def read_message(fields: Mapping[str, str], raw: bytes, our_number: str) -> Inbo
         assurance=Assurance.VERIFIED,
         raw=raw,
         sender_name=fields.get("ProfileName", "").replace("\0", "")[:_NAME_CHARACTERS],
-        body=fields.get("Body", "").replace("\0", "")[:_BODY_CHARACTERS],
-        whatsapp=WhatsAppFacts(sid, _media(fields)),
-        suppress_reason=SuppressReason.OWN_MESSAGE if own else None,
+        body=text_of(fields).replace("\0", "")[:_BODY_CHARACTERS],
+        whatsapp=WhatsAppFacts(sid, media_of(fields), user),
+        suppress_reason=suppressed,
+    )
+
+
+def read_wish(fields: Mapping[str, str], raw: bytes) -> ProviderStatus | None:
+    """Makes the inbox's status of a keyword that stops our messages or starts them again; None of any other message.
+
+    Raises:
+        WebhookMalformedError: if the id or the sender is missing or has another form.
+
+    """
+    word = word_of(fields)
+    if word not in _WISHES:
+        return None
+    handle, _ = _sender(fields)
+    return ProviderStatus(
+        channel=Channel.WHATSAPP,
+        account=fields.get("AccountSid", ""),
+        message_id=_matching(fields, "MessageSid", _SID),
+        status=_WISHES[word],
+        intent_id="",
+        error_code="",
+        raw=raw,
+        handle=handle,
     )
 
 
@@ -74,24 +110,19 @@ def read_status(fields: Mapping[str, str], intent_id: str, raw: bytes) -> Provid
     )
 
 
-def _sender(fields: Mapping[str, str]) -> Handle:
+def _sender(fields: Mapping[str, str]) -> tuple[Handle, str]:
+    """Returns the sender's handle and, beside a number, WhatsApp's id of its holder.
+
+    The id tells when a number has another holder. Somebody who hides the number is known by it alone.
+    """
     sender = fields.get("From", "").removeprefix(_PREFIX)
+    user_id = fields.get("ExternalUserId", "").removeprefix(_PREFIX)
+    known = _USER_ID.fullmatch(user_id) is not None
     if _PHONE.fullmatch(sender):
-        return Handle(HandleType.PHONE, sender)
-    # Somebody who hides the number is known by WhatsApp's business-scoped id alone.
-    user_id = fields.get("ExternalUserId", "").removeprefix(_PREFIX) or sender
-    if _USER_ID.fullmatch(user_id):
-        return Handle(HandleType.WHATSAPP_USER, user_id)
-    raise WebhookMalformedError("From")
-
-
-def _media(fields: Mapping[str, str]) -> tuple[MediaRef, ...]:
-    urls = [fields.get(f"MediaUrl{at}", "") for at in range(_MEDIA)]
-    return tuple(
-        MediaRef(url[:2000], fields.get(f"MediaContentType{at}", "")[:200])
-        for at, url in enumerate(urls)
-        if url
-    )
+        return Handle(HandleType.PHONE, sender), user_id if known else ""
+    if not known and not _USER_ID.fullmatch(sender):
+        raise WebhookMalformedError("From")
+    return Handle(HandleType.WHATSAPP_USER, user_id if known else sender), ""
 
 
 def _matching(fields: Mapping[str, str], name: str, form: re.Pattern[str]) -> str:

@@ -100,7 +100,12 @@ def fence(turn: Turn) -> Fence:
 
 
 def message(
-    body: str, seq: int, channel: Channel = Channel.WHATSAPP, *, ticket: UUID | None = None
+    body: str,
+    seq: int,
+    channel: Channel = Channel.WHATSAPP,
+    *,
+    ticket: UUID | None = None,
+    subject: str = "",
 ) -> intake_service_pb2.InboundMessage:
     """The n-th message of the customer's one handle; a form's comes with a ticket and is only a claim."""
     claimed, verified = conversation_pb2.ASSURANCE_CLAIMED, conversation_pb2.ASSURANCE_VERIFIED
@@ -113,6 +118,7 @@ def message(
         handle=conversation_pb2.Handle(type=conversation_pb2.HANDLE_TYPE_PHONE, value="+15550100"),
         assurance=claimed if ticket else verified,
         accept_time=timestamp(datetime(2026, 3, 2, 11, tzinfo=UTC) + timedelta(seconds=seq)),
+        subject=subject,
         body=body,
         web_form=form if ticket else None,
     )

@@ -8,10 +8,20 @@ from uuid import UUID
 import pytest
 
 from services.agent.adapters.inbound import Owned
+from services.agent.adapters.mapping import turn_from_proto, turn_to_proto
 from services.agent.application.runner import Head
 from services.agent.application.turns import Begun, Commit
 from services.agent.domain.decisions import BEGINS, TRIES
-from services.agent.domain.turn import Channel, Escalation, EscalationReason, Side, Urgency
+from services.agent.domain.turn import (
+    Channel,
+    Escalation,
+    EscalationReason,
+    Role,
+    Side,
+    Turn,
+    TurnAnswer,
+    Urgency,
+)
 from tests.contract.ports.heads import (
     CUSTOMER,
     HANDLE,
@@ -61,6 +71,39 @@ async def test_an_escalation_is_a_ticket_a_row_an_event_and_a_notice(agent: Agen
     assert dict(held.escalations) == {("refund_request", "open"): 1}
     assert dict(held.announced) == {"fte.escalations": 1}
     assert [kind for _, _, kind, _ in held.outbox] == ["OUTBOUND_KIND_ESCALATION_NOTICE"]
+
+
+async def test_a_new_subject_is_a_new_matter_while_another_waits_for_a_person(
+    agent: AgentStores,
+) -> None:
+    async def work(seq: int, subject: str, staged: TurnAnswer) -> Turn:
+        await agent.store(message(f"message {seq}", seq, Channel.EMAIL, subject=subject))
+        turn = await agent.begin()
+        assert await agent.turns.commit_answer(fence(turn), staged, None, limits) is not None
+        return turn
+
+    await work(1, "Offer for Pro", replace(ESCALATING, ticket_subject="Offer for Pro"))
+    fresh = await work(2, "Export", answer(ticket_subject="Export"))
+    assert (fresh.escalated, fresh.ticket_id, fresh.new_conversation) == (False, None, False)
+    assert fresh.matter == ()
+    assert len(fresh.history) == 2
+    held = await agent.held()
+    assert dict(held.tickets) == {"escalated": 1, "in_progress": 1}
+    assert dict(held.escalations) == {("refund_request", "open"): 1}
+    assert [kind for _, _, kind, _ in held.outbox] == [
+        "OUTBOUND_KIND_ESCALATION_NOTICE",
+        "OUTBOUND_KIND_ANSWER",
+    ]
+    # Each matter goes on where it was.
+    waiting = await work(3, "Re: Offer for Pro", answer(response=""))
+    assert waiting.escalated
+    assert [line.content for line in waiting.matter if line.role is Role.CUSTOMER] == ["message 1"]
+    going_on = await work(4, "AW: Re: Export", answer())
+    assert not going_on.escalated
+    assert going_on.ticket_id not in (None, waiting.ticket_id)
+    held = await agent.held()
+    assert dict(held.tickets) == {"escalated": 1, "in_progress": 1}
+    assert list(held.outcomes.values()) == ["escalated", "answered", "with_human", "answered"]
 
 
 async def test_a_turn_that_was_begun_again_is_void_and_leaves_nothing(agent: AgentStores) -> None:
@@ -228,6 +271,18 @@ async def test_an_unreadable_message_goes_to_a_person_at_once(agent: AgentStores
     ended = await agent.turns.begin(CUSTOMER, Side.VERIFIED, "r/1", None, limits)
     assert isinstance(ended, Commit)
     assert ended.outcome == "failed"
+
+
+async def test_doubt_about_the_sender_comes_with_the_turn(agent: AgentStores) -> None:
+    sure, doubted = message("first", 1), message("second", 2)
+    await agent.inbound.store([Owned(sure, CUSTOMER), Owned(doubted, CUSTOMER, conflicting=True)])
+    turn = await agent.begin()
+    assert [m.conflicting for m in turn.batch] == [False, True]
+    assert turn_from_proto(turn_to_proto(turn)) == turn
+    # Stored once: a repeat changes nothing, whatever identity says by then.
+    await agent.inbound.store([Owned(doubted, CUSTOMER)])
+    await agent.overtake()
+    assert [m.conflicting for m in (await agent.begin()).batch] == [False, True]
 
 
 async def test_a_stale_cached_state_is_not_believed(agent: AgentStores) -> None:

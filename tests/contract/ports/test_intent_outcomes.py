@@ -73,7 +73,7 @@ async def test_a_late_sent_beats_unknown(intents: Intents) -> None:
     mail = intent()
     await intents.add(mail)
     await intents.claim()
-    for outcome in (Unknown("no_answer"), Sent("g1")):
+    for outcome in (Unknown("no_answer"), Sent("g1", "t1")):
         await intents.store.change(
             mail.intent_id,
             lambda p, o=outcome: after_outcome(p, 1, o, POLICY),  # type: ignore[misc]

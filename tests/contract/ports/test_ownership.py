@@ -1,13 +1,14 @@
 """Who may speak: a takeover voids what the AI has under way, and everything changes under one lock."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
 from services.agent.application.ownership import Refusal, Replied, Returned, Taken
 from services.agent.application.turns import Begun, Commit
-from services.agent.domain.turn import Escalation, EscalationReason, Role, Side, Urgency
+from services.agent.domain.turn import Channel, Escalation, EscalationReason, Role, Side, Urgency
 from tests.contract.ports.heads import CUSTOMER, AgentStores, agent_stores, fence, limits, message
 from tests.integration.postgres import Database
 from tests.unit.agent.turns import answer
@@ -140,3 +141,32 @@ async def test_a_hand_back_gives_a_fresh_budget_of_turns(agent: AgentStores) -> 
     begun = await agent.turns.begin(CUSTOMER, VERIFIED, "r/1", None, limits)
     assert isinstance(begun, Begun)
     assert begun.turn.begin_count == 1
+
+
+async def test_a_reply_after_whatsapps_window_goes_by_mail(agent: AgentStores) -> None:
+    """Both messages are long past; the newest is by WhatsApp, and there was a mail before it."""
+    mail, chat = message("by mail", 1, Channel.EMAIL), message("by chat", 2)
+    for one in (mail, chat):
+        one.accept_time.FromDatetime(datetime(2001, 1, 1, 12, one.inbox_seq, tzinfo=UTC))
+        await agent.store(one)
+        turn = await agent.begin()
+        await agent.turns.commit_answer(fence(turn), answer(), None, limits)
+    await take(agent)
+    replied = await reply(agent, "Here is what you asked for.", 1)
+    assert isinstance(replied, Replied)
+    assert replied.commit is not None
+    line = replied.commit.state.lines[-1]
+    assert (line.role, line.channel) == (Role.HUMAN, Channel.EMAIL)
+
+
+async def test_a_reply_without_a_mail_address_keeps_to_whatsapp(agent: AgentStores) -> None:
+    """Delivery has a template for it, or gives it to a person."""
+    chat = message("by chat", 1)
+    chat.accept_time.FromDatetime(datetime(2001, 1, 1, tzinfo=UTC))
+    await agent.store(chat)
+    await agent.turns.commit_answer(fence(await agent.begin()), answer(), None, limits)
+    await take(agent)
+    replied = await reply(agent, "Here is what you asked for.", 1)
+    assert isinstance(replied, Replied)
+    assert replied.commit is not None
+    assert replied.commit.state.lines[-1].channel is Channel.WHATSAPP

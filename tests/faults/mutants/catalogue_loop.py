@@ -1,8 +1,9 @@
-"""Bugs in the agent's loop: tools, budgets, refusals, and what a batch asks."""
+"""Bugs in the agent's loop: tools, budgets, refusals, senders in doubt, what is judged, recalled and asked."""
 
 from tests.faults.mutants.mutant import Mutant, caught_in
 
 _TESTS = "tests/unit/agent/"
+_DOUBT = "tests/integration/test_conflicting_identity.py"
 
 LOOP = (
     Mutant(
@@ -76,5 +77,60 @@ LOOP = (
         caught_in(
             _TESTS + "test_topics.py", "test_a_new_subject_opens_a_ticket_in_the_same_conversation"
         ),
+    ),
+    Mutant(
+        "matters-mixed",
+        "What was said in one matter silences nobody in another.",
+        "services/agent/domain/turn.py",
+        "return tuple(line for line in self.history if line.ticket_id == self.ticket_id)",
+        "return self.history",
+        caught_in(
+            _TESTS + "test_think.py",
+            "test_a_new_matter_is_asked_about_whatever_was_asked_in_another",
+        ),
+    ),
+    Mutant(
+        "doubt-dropped",
+        "Who may be another person is answered by a person.",
+        "services/agent/adapters/incoming.py",
+        ", binding.conflicting)",
+        ")",
+        caught_in(
+            _DOUBT, "test_the_new_holder_of_a_number_gets_a_person_and_nothing_of_the_old_one"
+        ),
+    ),
+    Mutant(
+        "number-decides",
+        "The histories of a number's two holders are never mixed.",
+        "services/identity/domain/customers.py",
+        "return Binding(user.customer_id,",
+        "return Binding(known.customer_id,",
+        caught_in(
+            _DOUBT, "test_the_new_holder_of_a_number_gets_a_person_and_nothing_of_the_old_one"
+        ),
+    ),
+    Mutant(
+        "no-numbers-judged",
+        "A judge whose model gives no numbers has failed.",
+        "services/agent/adapters/judge.py",
+        "if not np.isfinite(vectors).all():",
+        "if False:",
+        caught_in(_TESTS + "test_judge_watch.py", "test_vectors_that_are_no_numbers_judge_nothing"),
+    ),
+    Mutant(
+        "failed-judge-healthy",
+        "Health says that nothing is judged.",
+        "services/agent/adapters/judge_watch.py",
+        "self._works = works",
+        "self._works = True",
+        caught_in(_TESTS + "test_judge_watch.py", "test_a_judge_that_hangs_has_failed"),
+    ),
+    Mutant(
+        "long-past-forgotten",
+        "Every earlier message is behind a line of the history's summary.",
+        "services/agent/domain/history.py",
+        "_summary(reversed(lines[len(kept) :]))",
+        "_summary(reversed(lines[len(kept) : 40]))",
+        caught_in(_TESTS + "test_history.py", "test_all_of_a_long_conversation_stays_represented"),
     ),
 )

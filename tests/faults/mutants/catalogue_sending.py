@@ -17,21 +17,21 @@ SENDING = (
         "intent-conflict-removed",
         "One outbox row is one intent: a repeated hint fails on the key.",
         _STATEMENTS,
-        "            CASE WHEN $11 = 'CANCELLED' THEN now() END)\n    ON CONFLICT DO NOTHING\n",
-        "            CASE WHEN $11 = 'CANCELLED' THEN now() END)\n",
+        "            CASE WHEN $11 = 'CANCELLED' THEN now() END, $13)\n    ON CONFLICT DO NOTHING\n",
+        "            CASE WHEN $11 = 'CANCELLED' THEN now() END, $13)\n",
         caught_in(_LEDGER, "test_duplicates_of_a_hint_make_one_intent_and_one_message"),
     ),
     Mutant(
         "attempting-not-committed",
         "ATTEMPTING is committed before the first byte leaves: a crash forgets the send.",
         _STORE,
-        "                cancelled = [row for row in moved if row",
+        "                refused = [row for row in moved if row",
         "                await connection.execute(\n"
         "                    \"UPDATE delivery.intents SET state = 'PENDING', next_attempt_time = now() \"\n"
         "                    \"WHERE state = 'ATTEMPTING' AND intent_id = ANY ($1)\",\n"
         "                    [row['intent_id'] for row in moved],\n"
         "                )\n"
-        "                cancelled = [row for row in moved if row",
+        "                refused = [row for row in moved if row",
         caught_in(_FENCES, "test_while_a_send_is_under_way_its_attempt_is_committed"),
     ),
     Mutant(

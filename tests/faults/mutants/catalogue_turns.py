@@ -15,8 +15,8 @@ TURNS = (
         "message-conflict-removed",
         "A message is stored once: a repeat fails its whole batch.",
         "services/agent/adapters/inbound.py",
-        "$10, $11)\n    ON CONFLICT DO NOTHING\n",
-        "$10, $11)\n",
+        "$10, $11, $12)\n    ON CONFLICT DO NOTHING\n",
+        "$10, $11, $12)\n",
         caught_in(_TESTS, "test_the_same_message_stored_twice_is_one"),
     ),
     Mutant(
@@ -114,8 +114,8 @@ TURNS = (
         "due-time-not-recomputed",
         "A commit leaves due what still waits, and nothing else.",
         _TURNS,
-        "        await transaction.recompute_due(self._times.quiet, self._times.burst)\n",
-        "",
+        "by a statement after the one that took the lock.\n        await self._recompute(transaction)\n",
+        "by a statement after the one that took the lock.\n",
         caught_in(_TESTS, "test_a_turn_writes_conversation_ticket_answer_and_outbox_together"),
     ),
     Mutant(

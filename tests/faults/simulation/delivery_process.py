@@ -18,9 +18,11 @@ from services.delivery.application.reconcile import Reconcile
 from services.delivery.application.send_due import SendDue
 from services.delivery.application.take_outbound import TakeOutbound
 from services.delivery.application.take_statuses import TakeStatuses
+from services.delivery.application.window_gate import WindowGate
 from services.delivery.domain.breaker import Tolerance
 from services.delivery.domain.intent import Channel, IntentId
 from services.delivery.domain.transitions import Policy
+from services.delivery.domain.window import Templates
 from tests.faults.simulation.intake_process import OUR_ADDRESS, OUR_NUMBER
 from tests.faults.simulation.memory_intents import MemoryIntentStore
 from tests.faults.simulation.memory_ledger import MemoryLedgerRows
@@ -41,6 +43,14 @@ TOLERANCE = Tolerance(faults=3, first_wait_seconds=0.5, longest_wait_seconds=6.0
 FOLLOWER_SECONDS = 3.0
 READING_SECONDS = 5.0
 ATTEMPT_SECONDS, SEND_SECONDS, AT_ONCE = 10.0, 4.0, 8
+
+
+class _NoMedia:
+    """No message of a world has an attachment."""
+
+    async def media(self, url: str) -> bytes:
+        """Returns nothing."""
+        return b""
 
 
 class NoSentMails:
@@ -81,7 +91,11 @@ class DeliveryProcess:
         }
         patience = Patience(ATTEMPT_SECONDS, SEND_SECONDS, world.poll_seconds, AT_ONCE, TOLERANCE)
         providers = world.providers()
-        self._send = SendDue(store, providers, policies, answers, patience, process.name)
+        content = AgentContent(world.agent_stub)
+        self._send = SendDue(
+            store, providers, policies, answers, patience, process.name,
+            gates={Channel.WHATSAPP: WindowGate(content, Templates())},
+        )  # fmt: skip
         self._statuses = TakeStatuses(
             store, IntakeStatuses(world.intake_stub), answers, self._send.wake
         )
@@ -90,9 +104,7 @@ class DeliveryProcess:
             world.poll_seconds, READING_SECONDS,
         )  # fmt: skip
         own = frozenset({OUR_ADDRESS, OUR_NUMBER})
-        outbound = TakeOutbound(
-            store, AgentContent(world.agent_stub), answers, own, self._send.wake
-        )
+        outbound = TakeOutbound(store, content, answers, own, self._send.wake)
         self._arriving = Gathering("outbound", outbound)
         self._reported = Gathering("statuses", self._statuses)
         self._answers = answers
@@ -101,7 +113,7 @@ class DeliveryProcess:
             world.agent_stub,
             world.sweep_seconds,
         )
-        self.servicer = DeliveryServicer(store, answers, NoSentMails())
+        self.servicer = DeliveryServicer(store, answers, NoSentMails(), _NoMedia())
 
     async def run(self) -> None:
         """Serves until the process dies."""

@@ -16,7 +16,7 @@ from services.intake.application.mail_reading import MailReading
 from services.intake.application.mail_taking import MailTaking
 from services.intake.application.submissions import Receipt, Submissions
 from services.intake.application.tickets import TicketLinks
-from services.intake.application.whatsapp import read_message, read_status
+from services.intake.application.whatsapp import read_message, read_status, read_wish
 from tests.fakes.mail import InlineMailReader
 from tests.faults.simulation.memory_inbox import MemoryInbox, MemoryInboxReader
 from tests.faults.simulation.memory_ledger import MemoryLedgerRows
@@ -76,6 +76,9 @@ class IntakeProcess:
     async def whatsapp(self, fields: Mapping[str, str]) -> None:
         """Takes a signed webhook; when it returns, Twilio is told 200."""
         raw = urlencode(fields).encode()
+        wish = read_wish(fields, raw)
+        if wish is not None:
+            await self._store.accept_status(wish)
         await self._store.accept(read_message(fields, raw, OUR_NUMBER))
 
     async def status(self, fields: Mapping[str, str], intent_id: str) -> None:

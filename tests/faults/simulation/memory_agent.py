@@ -9,16 +9,17 @@ from chassis.ledger import Receipt
 from fte.agent.v1 import agent_service_pb2
 from fte.agent.v1 import customer_actor_pb2 as wire
 from services.agent.adapters.inbound import Owned
-from services.agent.adapters.mapping import state_from_proto, state_to_proto
+from services.agent.adapters.mapping import state_from_proto, state_to_proto, timestamp
 from services.agent.adapters.send_outcomes import DELIVERY_STATUS
 from services.agent.application.runner import Head
 from services.agent.domain.conversation import State
 from services.agent.domain.decisions import BEGINS
 from services.agent.domain.events import SendFailed
 from services.agent.domain.turn import CustomerId, EscalationReason, Side, TurnId
+from services.agent.domain.window import window_end
 from tests.faults.simulation.boundary import Io
 from tests.faults.simulation.locks import Transaction
-from tests.faults.simulation.memory_agent_tables import AgentInMemory, HeadKey
+from tests.faults.simulation.memory_agent_tables import AgentInMemory, HeadKey, OutboxRow
 from tests.faults.simulation.memory_agent_tables import Head as HeadInMemory
 
 RECENT = timedelta(seconds=90)
@@ -83,7 +84,7 @@ class MemoryInbound:
                 await transaction.lock(key)
             for owned in batch:
                 self._tables.heads.setdefault((owned.customer_id, owned.side), HeadInMemory())
-                self._tables.add_inbound(owned.message, owned.customer_id, owned.side)
+                self._tables.add_inbound(owned)
             for key in keys:
                 self._tables.recompute_due(key, self._quiet, self._burst)
                 if begin_count is not None:
@@ -236,7 +237,20 @@ class MemoryOutbound:
         ids = [UUID(outbox_id) for outbox_id in request.outbox_ids]
         rows = [self._tables.outbox_rows[i] for i in ids if i in self._tables.outbox_rows]
         await self._io.response("agent.outbox.fetch")
-        return agent_service_pb2.FetchOutboundResponse(messages=[row.content for row in rows])
+        return agent_service_pb2.FetchOutboundResponse(messages=[self._renewed(r) for r in rows])
+
+    def _renewed(self, row: OutboxRow) -> agent_service_pb2.OutboundMessage:
+        """The content with the window as it is now."""
+        message = agent_service_pb2.OutboundMessage()
+        message.CopyFrom(row.content)
+        wrote = [
+            found.text.accept_time
+            for found in self._tables.inbound.values()
+            if str(found.handle_id) == message.handle_id
+        ]
+        if message.HasField("window_end_time") and wrote:
+            message.window_end_time.CopyFrom(timestamp(window_end(max(wrote))))
+        return message
 
 
 class MemorySnapshots:

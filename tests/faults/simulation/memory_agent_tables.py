@@ -14,6 +14,7 @@ from chassis.ledger import Row
 from fte.agent.v1 import agent_service_pb2
 from fte.intake.v1 import intake_service_pb2
 from services.agent.adapters.escalations import ESCALATIONS_TOPIC
+from services.agent.adapters.inbound import Owned
 from services.agent.adapters.mapping import inbound_text, outbound_message
 from services.agent.adapters.projections import (
     DEAD_LETTERS_TOPIC,
@@ -32,6 +33,7 @@ from services.agent.domain.events import (
     TicketOpened,
     TurnFailed,
 )
+from services.agent.domain.flood import PACE, is_told
 from services.agent.domain.turn import (
     Channel,
     ConversationId,
@@ -46,6 +48,7 @@ from services.agent.domain.turn import (
 from tests.faults.simulation.locks import RowLocks
 from tests.faults.simulation.memory_ledger import LedgerTableInMemory
 
+_MINUTE = timedelta(minutes=1)
 HeadKey = tuple[CustomerId, Side]
 
 
@@ -64,6 +67,7 @@ class Head:
     conversation_version: int = 0
     due_time: datetime | None = None
     lease_time: datetime | None = None
+    told_time: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -154,6 +158,7 @@ class AgentInMemory:
         self.open_turns: dict[HeadKey, TurnRow] = {}
         self.inbound: dict[MessageId, Inbound] = {}
         self.waiting: dict[HeadKey, list[Inbound]] = defaultdict(list)
+        self.stored: dict[HeadKey, list[datetime]] = defaultdict(list)
         self.outbound: dict[MessageId, Outbound] = {}
         self.cursors: dict[UUID, int] = {}
         self.events: dict[HeadKey, list[tuple[int, Event]]] = defaultdict(list)
@@ -170,22 +175,29 @@ class AgentInMemory:
 
     # --- Effects --------------------------------------------------------------------------------
 
-    def add_inbound(
-        self, message: intake_service_pb2.InboundMessage, customer_id: CustomerId, side: Side
-    ) -> None:
+    def add_inbound(self, owned: Owned) -> None:
         """Inserts a message and moves its handle's cursor; a repeat changes nothing."""
-        key, text = (customer_id, side), inbound_text(message)
+        message, key = owned.message, (owned.customer_id, owned.side)
+        text = inbound_text(message, conflicting=owned.conflicting)
         handle_id = UUID(message.handle_id)
         if text.message_id not in self.inbound:
             row = Inbound(text, key, handle_id, message.inbox_seq, message, self.now())
             self.inbound[text.message_id] = row
+            self.stored[key].append(row.store_time)
             line = self.waiting[key]
             line.append(row)
             line.sort(key=lambda r: (r.text.accept_time, r.handle_id, r.inbox_seq))
         self.cursors[handle_id] = max(self.cursors.get(handle_id, 0), message.inbox_seq)
 
-    def recompute_due(self, key: HeadKey, quiet: timedelta, burst: timedelta) -> None:
-        """Puts a head's due time to that of its oldest batch, unless it backs off."""
+    def recent(self, key: HeadKey) -> int:
+        """Counts a side's messages of the last minute."""
+        since = self.now() - _MINUTE
+        return sum(time > since for time in self.stored[key])
+
+    def recompute_due(
+        self, key: HeadKey, quiet: timedelta, burst: timedelta, pace: int = PACE
+    ) -> None:
+        """Puts a head's due time to that of its oldest batch, unless it backs off or the customer is too fast."""
         head = self.heads[key]
         if head.failure_count:
             return
@@ -199,6 +211,15 @@ class AgentInMemory:
             for channel, stored in times.items()
         ]
         head.due_time = min(due, default=None)
+        if head.due_time is None or head.owner is not Owner.AI or self.recent(key) <= pace:
+            return
+        now = self.now()
+        if not is_told(head.told_time, now):
+            head.due_time = min(head.due_time, now)
+            return
+        too_many = sorted(self.stored[key], reverse=True)[pace]
+        oldest = min(min(stored) for stored in times.values())
+        head.due_time = max(head.due_time, min(too_many, oldest) + _MINUTE)
 
     def void_open(self, key: HeadKey) -> None:
         """Ends a head's open turn without any effect."""
@@ -288,7 +309,7 @@ class AgentInMemory:
             raise ValueError("a message id is used twice")
         self.outbound[event.message_id] = Outbound(event.message_id, key, turn.turn_id, event)
         lane = (turn.conversation_id, event.channel)
-        answered = self.inbound[turn.batch[-1].message_id].source
+        answered = self.inbound[turn.answered.message_id].source
         for part in event.parts:
             seq = self.counters[lane] = self.counters.get(lane, 0) + 1
             content = outbound_message(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from services.agent.application.heads import HeadRow, Hint, OpenTurn
 from services.agent.domain.events import Event
 from services.agent.domain.turn import (
+    Channel,
     ConversationId,
     CustomerId,
     InboundText,
@@ -76,6 +77,7 @@ class MemoryHeadTransaction:
                 *self._key, head.version, head.turn_no, head.epoch, head.owner, head.owner_name,
                 head.failure_count, head.begin_count, head.conversation_version,
                 head.due_time, head.lease_time, self._tables.now(),
+                self._tables.recent(self._key), head.told_time,
             )  # fmt: skip
         await self._io.response("agent.heads.lock")
         return row
@@ -84,9 +86,13 @@ class MemoryHeadTransaction:
         """Returns messages without an outcome, oldest first: by accept time, per handle by number."""
         return [row.text for row in self._tables.waiting[self._key][:limit]]
 
-    async def last_inbound(self) -> InboundText | None:
-        """Returns the newest message that the customer wrote."""
-        mine = [row for row in self._tables.inbound.values() if row.key == self._key]
+    async def last_inbound(self, channel: Channel | None = None) -> InboundText | None:
+        """Returns the newest message that the customer wrote, on this channel or on any."""
+        mine = [
+            row
+            for row in self._tables.inbound.values()
+            if row.key == self._key and channel in {None, row.text.channel}
+        ]
         if not mine:
             return None
         return max(mine, key=lambda r: (r.text.accept_time, r.handle_id, r.inbox_seq)).text
@@ -171,6 +177,14 @@ class MemoryHeadTransaction:
 
         self.changes.append(change)
 
-    async def recompute_due(self, quiet: timedelta, burst: timedelta) -> None:
+    async def told(self) -> None:
+        """Notes that the customer is told now that many messages are worked on together."""
+
+        def change() -> None:
+            self._tables.heads[self._key].told_time = self._tables.now()
+
+        self.changes.append(change)
+
+    async def recompute_due(self, quiet: timedelta, burst: timedelta, pace: int) -> None:
         """Puts the due time to that of the oldest waiting batch; a head that backs off keeps its own."""
-        self.changes.append(lambda: self._tables.recompute_due(self._key, quiet, burst))
+        self.changes.append(lambda: self._tables.recompute_due(self._key, quiet, burst, pace))

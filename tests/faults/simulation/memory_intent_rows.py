@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from chassis.ledger import Row
-from services.delivery.application.ports import AttemptEnd, Receipt, Status
+from services.delivery.application.ports import AttemptEnd, Receipt, Status, Wish
 from services.delivery.domain.intent import (
     Channel,
     Intent,
@@ -128,6 +128,7 @@ class IntentsInMemory:
         self._providers: dict[tuple[Channel, str], IntentRow] = {}
         self._known_statuses: set[UUID] = set()
         self._notices: set[tuple[str, date]] = set()
+        self._wishes: dict[tuple[Channel, str], Wish] = {}
 
     def insert(self, intent: Intent, state: State, error: str = "") -> bool:
         """Adds an intent; false if its id or its place in the conversation is taken."""
@@ -177,6 +178,9 @@ class IntentsInMemory:
         intent = row.intent
         if intent.epoch < self.min_epochs[intent.conversation_id]:
             return "below_fence"
+        wish = self._wishes.get((intent.channel, _address(intent.letter.recipient)))
+        if wish is not None and wish.stopped:
+            return "recipient_stopped"
         if intent.send_seq is None:
             return ""
         parts = self._answers[intent.message_id, intent.channel]
@@ -196,8 +200,15 @@ class IntentsInMemory:
         row.deadline_time = row.next_attempt_time = now + timedelta(seconds=seconds)
 
     def cancel(self, row: IntentRow, reason: str) -> None:
-        """Cancels an intent that waits."""
-        self._move(row, State.CANCELLED)
+        """Cancels an intent that waits, or parks it if its recipient stopped us before it was made."""
+        intent = row.intent
+        wish = self._wishes.get((intent.channel, _address(intent.letter.recipient)))
+        parks = (
+            reason == "recipient_stopped"
+            and wish is not None
+            and (row.create_time > wish.time or intent.kind is Kind.HUMAN_REPLY)
+        )
+        self._move(row, State.PARKED if parks else State.CANCELLED)
         row.error = reason
         row.final_time = self.now()
         self.facts += 1
@@ -251,6 +262,13 @@ class IntentsInMemory:
         if key not in self._notices:
             self._notices.add(key)
             self.insert(notice, State.PENDING)
+
+    def note_wish(self, wish: Wish) -> None:
+        """Keeps a wish unless there is a newer one."""
+        key = (wish.channel, _address(wish.recipient))
+        known = self._wishes.get(key)
+        if known is None or wish.time > known.time:
+            self._wishes[key] = wish
 
     def add_status(self, status: Status) -> None:
         """Adds a status; a repeat changes nothing."""
@@ -316,6 +334,10 @@ class IntentsInMemory:
             if provider_id:
                 self._providers[row.intent.channel, provider_id] = row
             row.provider_id = provider_id
+
+
+def _address(recipient: str) -> str:
+    return recipient.strip().lower()
 
 
 def is_awaited(row: IntentRow) -> bool:

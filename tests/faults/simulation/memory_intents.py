@@ -20,6 +20,7 @@ from services.delivery.application.ports import (
     Status,
     StoreAway,
     Unconfirmed,
+    Wish,
 )
 from services.delivery.domain.breaker import Phase
 from services.delivery.domain.intent import (
@@ -92,11 +93,17 @@ class MemoryIntentStore:
                     db.attempt(row, worker, seconds)
             return Claimed(
                 tuple(
-                    Attempt(row.intent, len(row.attempts), seconds, row.draft_id)
+                    Attempt(
+                        row.intent,
+                        len(row.attempts),
+                        seconds,
+                        row.draft_id,
+                        row.attempts[-1].start_time,
+                    )
                     for row, refusal in refusals
                     if not refusal
                 ),
-                _cancelled([row for row, refusal in refusals if refusal]),
+                _refused([row for row, refusal in refusals if refusal]),
             )
 
     async def overdue(self, channel: Channel, seconds: float, limit: int) -> Sequence[IntentId]:
@@ -196,6 +203,14 @@ class MemoryIntentStore:
             for status in statuses:
                 db.add_status(status)
 
+    async def note_wishes(self, wishes: Sequence[Wish]) -> None:
+        """Keeps the newest wish of each recipient; an older one changes nothing."""
+        if not wishes:
+            return
+        async with self._transaction("note_wishes") as db:
+            for wish in wishes:
+                db.note_wish(wish)
+
     async def apply_statuses(self, decide: DecideStatus, limit: int) -> Applied:
         """Applies waiting statuses to their intents; those without one keep waiting."""
         receipts: dict[UUID, Receipt] = {}
@@ -232,7 +247,7 @@ class MemoryIntentStore:
             )
             for row in pending:
                 db.cancel(row, "below_fence")
-            return Raised(_cancelled(pending), sum(row.in_flight(now) for row in attempting))
+            return Raised(_refused(pending), sum(row.in_flight(now) for row in attempting))
 
     async def note_health(self, channel: Channel, phase: Phase) -> None:
         """Counts a metric fact about a provider's breaker."""
@@ -264,5 +279,5 @@ def _apply(
     return row.receipt() if is_awaited(row) else None
 
 
-def _cancelled(rows: Sequence[IntentRow]) -> tuple[Receipt, ...]:
-    return tuple(Receipt(row.intent_id, State.CANCELLED) for row in rows if is_awaited(row))
+def _refused(rows: Sequence[IntentRow]) -> tuple[Receipt, ...]:
+    return tuple(Receipt(row.intent_id, row.state) for row in rows if is_awaited(row))

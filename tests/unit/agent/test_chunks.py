@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.agent.domain.chunks import PASSAGE, STATEMENT, Chunk, Kind, cut
+from services.agent.domain.chunks import STATEMENT, Chunk, Kind, cut
 from services.agent.domain.knowledge import Section, read_sections
 
 
@@ -31,7 +31,7 @@ def test_statements_end_with_sentences_and_items() -> None:
 
 def test_every_piece_of_a_table_repeats_its_head() -> None:
     rows = "\n".join(f"| plan {n} | {n} boards and some more words |" for n in range(40))
-    found = bodies(cut(section(f"| Plan | Boards |\n|---|---|\n{rows}")), Kind.PASSAGE)
+    found = bodies(cut(section(f"| Plan | Boards |\n|---|---|\n{rows}")), Kind.STATEMENT)
     assert len(found) > 1
     assert all(body.startswith("Plan | Boards") for body in found)
 
@@ -57,8 +57,7 @@ def test_an_edit_changes_the_ids_of_what_it_touches_only() -> None:
 def test_chunks_are_bounded_unique_and_hold_every_word(content: str) -> None:
     chunks = cut(section(content))
     assert len({chunk.chunk_id for chunk in chunks}) == len(chunks)
-    for kind, longest in ((Kind.STATEMENT, STATEMENT), (Kind.PASSAGE, PASSAGE)):
-        assert all(len(body) <= longest for body in bodies(chunks, kind))
+    assert all(len(body) <= STATEMENT for body in bodies(chunks, Kind.STATEMENT))
 
 
 def test_no_word_of_the_documentation_is_lost() -> None:

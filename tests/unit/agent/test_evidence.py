@@ -4,15 +4,16 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from services.agent.adapters.evidence_file import evidence_model, load_evidence_model
 from services.agent.domain.answerability import measure_question
-from services.agent.domain.chunks import Kind
 from services.agent.domain.evidence import (
     Candidate,
     EvidenceModel,
     LogisticModel,
+    Nearness,
     StagedModel,
     Statistics,
     answering,
@@ -47,8 +48,8 @@ EXPORT = Section(
 STATISTICS = Statistics(2, {"reset": 1, "password": 1, "export": 1, "open": 2})
 
 
-def cosines(value: float) -> dict[Kind, float]:
-    return dict.fromkeys(Kind, value)
+def cosines(value: float) -> dict[Nearness, float]:
+    return dict.fromkeys(Nearness, value)
 
 
 def asked(question: str, spread: dict[str, int], *held: str) -> dict[str, float]:
@@ -72,6 +73,22 @@ def test_what_stands_in_none_of_the_first_sections_is_missing() -> None:
     assert late["missing"] == pytest.approx(1.0)
     rare = asked("reset password of salesforce", spread, "reset password")["missing"]
     assert 1 / 3 < rare < 1 / 2
+
+
+@pytest.mark.parametrize(
+    ("near", "margin"),
+    [
+        ([0.2, 0.3, 0.9, 0.3, 0.2, 0.1, 0.1], 0.8),
+        ([0.5] * 7, 0.0),
+        ([0.9, 0.9, 0.9, 0.9, 0.9, 0.1], 0.8),
+        ([0.7, 0.2], 0.5),
+        ([0.7], 0.0),
+    ],
+)
+def test_the_margin_is_that_over_the_sixth_section(near: list[float], margin: float) -> None:
+    measured = {"statement_cosine": np.array(near)}
+    found = measure_question("reset", {"reset": 1.0}, {"reset": 1}, [], measured)
+    assert found["margin"] == pytest.approx(margin)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from services.agent.adapters.language_model_offline import OfflinePolicy
 from services.agent.adapters.mapping import answer_from_proto, answer_to_proto
 from services.agent.application.think import Thinker
 from services.agent.domain.claims import faults
-from services.agent.domain.grounding import language_of, receipt, sentences, share_of
+from services.agent.domain.grounding import receipt, sentences, share_of
 from services.agent.domain.turn import StatementKind
 from tests.fakes.agent import KnownHistory, LenientJudge, MemoryKnowledge
 from tests.fakes.phrases import BOOK
@@ -57,22 +57,6 @@ async def test_the_offline_policys_quotations_map_exactly_and_pass_the_wire() ->
             said = answer.response[one.start : one.end]
             assert one.share == 1.0 == share_of(said, contents[one.source.section_id])
         assert answer_from_proto(answer_to_proto(answer)).statements == answer.statements
-
-
-def test_the_seven_languages_are_told_apart() -> None:
-    texts = {
-        "en": "Open the settings and choose the board that you want to export.",
-        "es": "Abra los ajustes y elija el tablero que quiere exportar.",
-        "de": "Öffnen Sie die Einstellungen und wählen Sie das Board, das Sie exportieren wollen.",
-        "fr": "Ouvrez les réglages et choisissez le tableau que vous voulez exporter.",
-        "pt": "Abra as configurações e escolha o quadro que você quer exportar.",
-        "it": "Apra le impostazioni e scelga la bacheca che si vuole esportare.",
-        "hi": "Settings kholiye aur woh board chuniye jise aap export karna chahte hain.",
-    }
-    assert {name: language_of(said) for name, said in texts.items()} == {
-        name: name for name in texts
-    }
-    assert language_of("Otwórz ustawienia i wybierz tablicę którą chcesz wyeksportować") == ""
 
 
 def test_the_systems_own_sentences_are_courtesies_and_only_their_filling_is_judged() -> None:

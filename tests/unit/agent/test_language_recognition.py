@@ -3,7 +3,7 @@
 import pytest
 
 from services.agent.adapters.language_recognition import recognised
-from services.agent.domain.language import hindi_share
+from services.agent.domain.language import hindi_share, language_of
 from services.agent.domain.rules import LANGUAGES
 
 
@@ -67,3 +67,40 @@ def test_a_text_that_hardly_tells_is_a_guess(text: str) -> None:
 def test_a_word_of_two_languages_is_one_of_them() -> None:
     assert recognised("persona").language in ("es", "it")
     assert recognised("humano").language in ("es", "pt")
+
+
+def test_the_seven_languages_are_told_apart() -> None:
+    texts = {
+        "en": "Open the settings and choose the board that you want to export.",
+        "es": "Abra los ajustes y elija el tablero que quiere exportar.",
+        "de": "Öffnen Sie die Einstellungen und wählen Sie das Board, das Sie exportieren wollen.",
+        "fr": "Ouvrez les réglages et choisissez le tableau que vous voulez exporter.",
+        "pt": "Abra as configurações e escolha o quadro que você quer exportar.",
+        "it": "Apra le impostazioni e scelga la bacheca che si vuole esportare.",
+        "hi": "Settings kholiye aur woh board chuniye jise aap export karna chahte hain.",
+    }
+    assert {name: language_of(said) for name, said in texts.items()} == {
+        name: name for name in texts
+    }
+    assert language_of("Otwórz ustawienia i wybierz tablicę którą chcesz wyeksportować") == ""
+
+
+@pytest.mark.parametrize(
+    ("passage", "language"),
+    [
+        ("Select the board, then choose Export and pick the format for the file.", "en"),
+        ("Wählen Sie das Board aus und klicken Sie auf Export, um die Datei zu laden.", "de"),
+        (
+            "Selecciona el tablero y haz clic en Exportar para descargar los datos de la cuenta.",
+            "es",
+        ),
+        ("Choisissez le tableau, puis cliquez sur Exporter pour télécharger les données.", "fr"),
+        ("Selecione o quadro e clique em Exportar para baixar os dados da sua conta.", "pt"),
+        ("Seleziona la bacheca e fai clic su Esporta per scaricare i dati della pagina.", "it"),
+        ("Board chunein aur Export par click karein, aapka data file mein hai.", "hi"),
+        ("GET /v1/boards", "xx"),
+        ('{"id": 1, "name": "Board", "type": "kanban"}', "xx"),
+    ],
+)
+def test_the_language_of_a_passage_is_told_by_its_common_words(passage: str, language: str) -> None:
+    assert (language_of(passage) or "xx") == language

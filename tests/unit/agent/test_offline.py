@@ -4,17 +4,19 @@ import re
 
 import pytest
 
-from services.agent.adapters.embedder_glossed import bundled_embedder
 from services.agent.adapters.language_model_offline import SEARCHED_QUESTIONS, OfflinePolicy
 from services.agent.application.think import Thinker
 from services.agent.domain.formatting import DEFAULT_LIMITS, FormatContext, format_answer
 from services.agent.domain.knowledge import DocumentError, Evidence, Section, read_sections
 from services.agent.domain.turn import Channel, EscalationReason, TurnAnswer
+from tests.evals.kept_vectors import kept_embedder
 from tests.fakes.agent import EmptyKnowledge, KnownHistory, MemoryKnowledge, local_judge
 from tests.fakes.phrases import BOOK, ENGLISH
 from tests.unit.agent.turns import form, text, turn
 
-KNOWLEDGE = MemoryKnowledge(embedder=bundled_embedder())
+# The first run makes the documentation's vectors, which are then kept.
+pytestmark = pytest.mark.timeout(600)
+KNOWLEDGE = MemoryKnowledge(embedder=kept_embedder())
 
 
 async def answer(content: str, channel: Channel = Channel.WHATSAPP) -> TurnAnswer:

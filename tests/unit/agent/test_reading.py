@@ -6,7 +6,6 @@ from services.agent.domain.reading import (
     MOST_QUESTIONS,
     Reading,
     asked,
-    language_of,
     questions,
     read,
 )
@@ -19,6 +18,9 @@ from services.agent.domain.reading import (
         (" ?? ", Reading.EMPTY),
         ("🤔", Reading.EMPTY),
         ("> quoted only", Reading.EMPTY),
+        ("---------- Forwarded message\nHow do I export?", Reading.EMPTY),
+        ("Thanks!\n\nOn Tue, 4 Nov, Support wrote:\nWhere is the board?", Reading.THANKS),
+        ("Danke!\n\nVon: Support\nGesendet: Montag\n\nWo ist das Board?", Reading.THANKS),
         ("👍", Reading.THANKS),
         ("❤️", Reading.THANKS),
         ("Hi", Reading.GREETING),
@@ -177,21 +179,6 @@ def test_reading_ends(hostile: str) -> None:
     read(hostile)
 
 
-@pytest.mark.parametrize(
-    ("passage", "language"),
-    [
-        ("Select the board, then choose Export and pick the format for the file.", "en"),
-        ("Wählen Sie das Board aus und klicken Sie auf Export, um die Datei zu laden.", "de"),
-        (
-            "Selecciona el tablero y haz clic en Exportar para descargar los datos de la cuenta.",
-            "es",
-        ),
-        ("Choisissez le tableau, puis cliquez sur Exporter pour télécharger les données.", "fr"),
-        ("Selecione o quadro e clique em Exportar para baixar os dados da sua conta.", "pt"),
-        ("Seleziona la bacheca e fai clic su Esporta per scaricare i dati della pagina.", "it"),
-        ("Board chunein aur Export par click karein, aapka data file mein hai.", "hi"),
-        ("GET /v1/boards", "xx"),
-    ],
-)
-def test_the_language_of_a_passage_is_told_by_its_common_words(passage: str, language: str) -> None:
-    assert language_of(passage, "xx") == language
+def test_what_a_mail_repeats_asks_nothing() -> None:
+    mail = "How do I export a board?\n\nOn Tue, 4 Nov, Support wrote:\nDid you find your invoices?"
+    assert asked([mail]) == questions(mail) == ["How do I export a board?"]

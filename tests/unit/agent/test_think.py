@@ -29,6 +29,7 @@ from services.agent.domain.turn import (
     InboundText,
     MessageId,
     Role,
+    TicketId,
     Turn,
     TurnAnswer,
 )
@@ -276,6 +277,23 @@ async def test_a_second_vague_message_goes_to_a_person() -> None:
     assert answer.escalation.reason is EscalationReason.WEAK_EVIDENCE
 
 
+async def test_a_new_matter_is_asked_about_whatever_was_asked_in_another() -> None:
+    other = replace(line(ENGLISH.clarify_vague), ticket_id=TicketId(UUID(int=71)))
+    answer = await think(turn(text("it doesn't work"), history=(other,)), ScriptedModel(AWAY))
+    assert (answer.response, answer.escalation) == (ENGLISH.clarify_vague, None)
+
+
+async def test_each_waiting_matter_is_told_once_that_a_person_follows_up() -> None:
+    first, second = TicketId(UUID(int=71)), TicketId(UUID(int=72))
+    told = replace(line(ENGLISH.waiting, minutes=2), ticket_id=first)
+    between = replace(line("Open **Settings**.", minutes=1), ticket_id=second)
+    given = turn(text("What does Pro cost?"), escalated=True, history=(told, between))
+    again = await think(replace(given, ticket_id=first), ScriptedModel(AWAY))
+    assert (again.response, again.escalation) == ("", None)
+    other = await think(replace(given, ticket_id=second), ScriptedModel(AWAY))
+    assert (other.response, other.escalation) == (ENGLISH.waiting, None)
+
+
 async def test_an_escalated_matter_still_gets_an_answer_to_a_plain_new_question() -> None:
     given = turn(text("How do I reset my password?"), escalated=True)
     answer = await think(given, ScriptedModel(AWAY), fallback=True)
@@ -322,6 +340,16 @@ def test_the_companys_voice_joins_the_prompt() -> None:
 class BrokenJudge:
     async def judge(self, messages: Sequence[InboundText], channel: Channel) -> Judgement:
         raise OSError("no model")
+
+
+async def test_who_may_be_another_person_is_answered_by_a_person() -> None:
+    doubted = replace(text("Where can I see my invoices?", Channel.WHATSAPP), conflicting=True)
+    for batch in ((doubted,), (text("Hello", Channel.WHATSAPP, 2), doubted)):
+        model = ScriptedModel(calls(TICKET))
+        answer = await think(turn(*batch), model)
+        assert answer.escalation is not None
+        assert answer.escalation.reason is EscalationReason.CONFLICTING_IDENTITY
+        assert model.requests == []
 
 
 async def test_a_judge_that_fails_hands_the_turn_to_a_person() -> None:

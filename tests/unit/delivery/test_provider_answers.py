@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import cast
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -15,9 +16,18 @@ from services.delivery.adapters.gmail import Gmail
 from services.delivery.adapters.gmail_message import INTENT_HEADER
 from services.delivery.adapters.transport import BindingTransport
 from services.delivery.adapters.twilio import Twilio
-from services.delivery.application.ports import Attempt, Doubt
+from services.delivery.application.ports import Attempt, Doubt, Template
 from services.delivery.domain.intent import Channel
-from services.delivery.domain.outcomes import Dark, NotSent, Outcome, Seen, Sent, Unknown
+from services.delivery.domain.outcomes import (
+    Barred,
+    Dark,
+    NotSent,
+    Outcome,
+    Rejected,
+    Seen,
+    Sent,
+    Unknown,
+)
 from tests.unit.delivery.letters import intent
 
 STARTED = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -160,3 +170,94 @@ async def test_in_its_thread_a_mail_counts_only_if_it_is_ours_or_as_new_as_the_a
     new = {**_mail(3, ""), "internalDate": str(int(STARTED.timestamp() * 1000) + 1_000)}
     thread = answered(200, {"messages": [old, another, new]})
     assert await look(answered(404), thread) == Seen((Sent("m3", "thread-2"),))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (400, 63016, Barred("outside_window")),
+        (400, 21610, Barred("recipient_stopped")),
+        (400, 63018, NotSent("rate_limited")),
+        (429, 63018, NotSent("rate_limited")),
+        (400, 21611, NotSent("rate_limited")),
+        (400, 63024, Rejected("twilio_63024")),
+        (500, 63016, Unknown("status_500")),
+    ],
+)
+async def test_what_twilios_codes_mean(status: int, code: int, expected: Outcome) -> None:
+    answer = answered(status, {"code": code, "message": "m", "status": status, "more_info": ""})
+    assert (await send("twilio", answer))[0] == expected
+
+
+async def test_a_template_is_sent_by_its_id_and_without_a_text() -> None:
+    wire = Wire([answered(201, {"sid": "SM1", "status": "queued"})])
+    template = Template("HX1", {"1": "FTE-1", "2": "Grüße"})
+    attempt = Attempt(intent(Channel.WHATSAPP), 1, 30, template=template)
+    assert await provider("twilio", wire).send(attempt, SECONDS) == Sent("SM1", status="queued")
+    form = parse_qs(wire.bodies[0].decode())
+    assert form["ContentSid"] == ["HX1"]
+    assert json.loads(form["ContentVariables"][0]) == {"1": "FTE-1", "2": "Grüße"}
+    assert "Body" not in form
+
+
+@pytest.mark.parametrize(
+    ("body", "seen"),
+    [
+        ("Your request FTE-ABCD1234: Héllo Ada, press *Forgot password*.", True),
+        ("Your request FTE-ABCD1234: something else", False),
+        ("Héllo Ada, press *Forgot password*.", False),
+        ("", False),
+    ],
+)
+async def test_a_template_is_known_again_by_what_filled_it(body: str, *, seen: bool) -> None:
+    listed = {"messages": [{"sid": "SM1", "body": body, "status": "sent"}], "page_size": 50}
+    doubt = Doubt(intent(Channel.WHATSAPP), "", "", STARTED)
+    sighting = await provider("twilio", Wire([answered(200, listed)])).witness(doubt)
+    assert isinstance(sighting, Seen) is seen
+
+
+MEDIA = "/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
+
+
+async def test_an_attachment_is_read_by_its_path_with_our_credentials() -> None:
+    wire = Wire([BindingAnswer(200, {}, b"BEGIN:VCARD")])
+    twilio = provider("twilio", wire)
+    assert isinstance(twilio, Twilio)
+    assert await twilio.media(f"https://api.twilio.com{MEDIA}?x=1") == b"BEGIN:VCARD"
+    [(method, path, headers)] = wire.requests
+    assert (method, path) == ("GET", MEDIA)
+    assert headers["Authorization"].startswith("Basic ")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        BindingAnswer(404, {}, b"no"),
+        BindingAnswer(200, {}, b"x" * (64 * 1024 + 1)),
+        Unavailable("connect: connection refused"),
+    ],
+)
+async def test_an_attachment_that_cannot_be_had_is_nothing(
+    answer: BindingAnswer | Exception,
+) -> None:
+    twilio = provider("twilio", Wire([answer]))
+    assert isinstance(twilio, Twilio)
+    assert await twilio.media(MEDIA) == b""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.twilio.com/2010-04-01/Accounts/AC2/Messages/MM1/Media/ME1",
+        "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages.json",
+        f"https://api.twilio.com{MEDIA}/../../../Keys.json",
+        "https://evil.example/",
+        "",
+    ],
+)
+async def test_nothing_but_an_attachment_of_the_account_is_asked_for(url: str) -> None:
+    wire = Wire([])
+    twilio = provider("twilio", wire)
+    assert isinstance(twilio, Twilio)
+    assert await twilio.media(url) == b""
+    assert wire.requests == []

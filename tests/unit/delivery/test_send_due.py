@@ -15,6 +15,7 @@ from services.delivery.application.ports import (
     Claimed,
     Decide,
     Doubt,
+    Gate,
     IntentStore,
     Patience,
     Prepared,
@@ -24,6 +25,7 @@ from services.delivery.application.send_due import SendDue
 from services.delivery.domain.breaker import Phase
 from services.delivery.domain.intent import Channel, Intent, IntentId, Progress, State
 from services.delivery.domain.outcomes import (
+    Barred,
     NotSent,
     Outcome,
     Rejected,
@@ -33,6 +35,7 @@ from services.delivery.domain.outcomes import (
     Unknown,
     Unseen,
 )
+from services.delivery.domain.pace import Pace
 from services.delivery.domain.transitions import Policy
 from tests.unit.delivery.letters import intent
 
@@ -148,6 +151,8 @@ class Loop:
     store: OneAtATime = field(default_factory=OneAtATime)
     clock: Clock = field(default_factory=Clock)
     answered: Answered = field(default_factory=Answered)
+    gate: Gate | None = None
+    pace: Pace | None = None
 
     def __post_init__(self) -> None:
         self.send = SendDue(
@@ -158,6 +163,8 @@ class Loop:
             PATIENCE,
             "delivery-0",
             self.clock,
+            gates={Channel.WHATSAPP: self.gate} if self.gate else None,
+            paces={Channel.WHATSAPP: self.pace} if self.pace else None,
         )
 
     async def once(self) -> int:
@@ -320,3 +327,52 @@ async def test_what_waits_too_long_for_a_dark_provider_goes_to_a_person() -> Non
     loop.clock.now += 5
     await loop.once()
     assert loop.answered.receipts == [Receipt(UUID(int=9), State.NEEDS_HUMAN)]
+
+
+@dataclass
+class Shut:
+    """A gate that lets nothing through."""
+
+    verdict: Barred | NotSent
+
+    async def admit(self, attempt: Attempt) -> Attempt | Barred | NotSent:
+        return self.verdict
+
+
+async def test_what_a_gate_bars_is_never_requested_and_a_persons() -> None:
+    loop = Loop(gate=Shut(Barred("outside_window")))
+    await loop.once()
+    assert loop.provider.sends == 0
+    assert loop.store.ends == [AttemptEnd(1, "refused", "outside_window")]
+    assert [r.state for r in loop.answered.receipts] == [State.PARKED]
+
+
+async def test_a_gate_that_cannot_tell_says_nothing_about_the_provider() -> None:
+    loop = Loop(gate=Shut(NotSent("window_unknown")))
+    for _ in range(5):
+        await loop.once()
+    assert loop.provider.sends == 0
+    assert loop.store.phases == []
+    assert {end.outcome for end in loop.store.ends} == {"not_sent"}
+
+
+async def test_a_provider_that_finds_us_too_fast_is_left_alone_for_as_long_as_it_says() -> None:
+    limited = NotSent("rate_limited", retry_after=timedelta(seconds=7))
+    loop = Loop(Scripted([limited]), pace=Pace(80))
+    await loop.once()
+    for _ in range(3):
+        await loop.once()
+    assert loop.provider.sends == 1
+    loop.clock.now += 7
+    await loop.once()
+    assert loop.provider.sends == 2
+
+
+async def test_no_more_is_claimed_than_the_pace_allows() -> None:
+    loop = Loop(pace=Pace(1))
+    for _ in range(3):
+        await loop.once()
+    assert loop.provider.sends == 1
+    loop.clock.now += 1
+    await loop.once()
+    assert loop.provider.sends == 2

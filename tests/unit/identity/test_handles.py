@@ -26,6 +26,9 @@ EMAIL, PHONE, USER = HandleType.EMAIL, HandleType.PHONE, HandleType.WHATSAPP_USE
         (PHONE, "+551132654321", "+551132654321"),  # Brazil, landline: has eight digits
         (PHONE, "+5215512345678", "+525512345678"),  # Mexico, with the old 1
         (PHONE, "+525512345678", "+525512345678"),
+        (PHONE, "+5491123456789", "+541123456789"),  # Argentina, mobile, dialled from abroad
+        (PHONE, "+541123456789", "+541123456789"),
+        (PHONE, "+54911234567", "+54911234567"),  # too short for a mobile with its 9
         (PHONE, "+390612345678", "+390612345678"),  # Italy keeps its zero
         (USER, "  US.13491208655302741918 ", "US.13491208655302741918"),
     ],

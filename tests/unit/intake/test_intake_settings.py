@@ -82,6 +82,7 @@ def test_good_settings(environment: pytest.MonkeyPatch) -> None:
     ("name", "value"),
     [
         ("FTE_TWILIO_AUTH_TOKEN", ""),
+        ("FTE_TWILIO_AUTH_TOKEN", " "),
         ("FTE_TWILIO_AUTH_TOKEN", None),
         ("FTE_LINK_SECRET", "short"),
         ("FTE_PUBSUB_AUDIENCE", None),

@@ -72,7 +72,11 @@ async def test_what_is_not_signed_by_our_account_is_refused(edge: Edge) -> None:
     json_body = await edge.http.post(
         path, json=dict(form), headers={"x-twilio-signature": good["x-twilio-signature"]}
     )
-    problem(json_body, 415, "unsupported-type")
+    problem(json_body, 403, "signature")
+    text = await edge.http.post(
+        path, content="Body=Hi", headers={**good, "content-type": "text/plain"}
+    )
+    problem(text, 415, "unsupported-type")
     assert edge.inbox.messages == []
 
 

@@ -41,12 +41,12 @@ def test_media_only_has_an_empty_body_and_a_list() -> None:
         "Body": "",
         "NumMedia": "1",
         "MediaUrl0": "https://x/1",
-        "MediaContentType0": "a/b",
+        "MediaContentType0": "image/png",
     }
     message = read_message(form, b"", "+1")
     assert message.body == ""
     assert message.whatsapp is not None
-    assert message.whatsapp.media == (MediaRef("https://x/1", "a/b"),)
+    assert message.whatsapp.media == (MediaRef("https://x/1", "image/png"),)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,19 @@ def test_media_only_has_an_empty_body_and_a_list() -> None:
 def test_a_sender_without_number(sender: str, user_id: str, expected: str) -> None:
     message = read_message({**FORM, "From": sender, "ExternalUserId": user_id}, b"", "+1")
     assert message.handle == Handle(HandleType.WHATSAPP_USER, expected)
+    assert message.whatsapp is not None
+    assert message.whatsapp.user_id == ""
+
+
+@pytest.mark.parametrize(
+    ("user_id", "kept"),
+    [("US.1349", "US.1349"), ("whatsapp:US.1349", "US.1349"), ("", ""), ("U S", "")],
+)
+def test_a_user_id_beside_a_number_is_kept(user_id: str, kept: str) -> None:
+    message = read_message({**FORM, "ExternalUserId": user_id}, b"", "+1")
+    assert message.handle == Handle(HandleType.PHONE, "+15550100")
+    assert message.whatsapp is not None
+    assert message.whatsapp.user_id == kept
 
 
 def test_our_own_number_gets_no_turn() -> None:

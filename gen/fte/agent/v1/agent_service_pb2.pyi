@@ -37,6 +37,8 @@ class _OutboundKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outbound
     """OUTBOUND_KIND_APOLOGY tells the customer that we failed and that a person will look."""
     OUTBOUND_KIND_HUMAN_REPLY: _OutboundKind.ValueType  # 4
     """OUTBOUND_KIND_HUMAN_REPLY is an answer by a named person."""
+    OUTBOUND_KIND_WAIT_NOTICE: _OutboundKind.ValueType  # 5
+    """OUTBOUND_KIND_WAIT_NOTICE tells once that many messages are being worked on together."""
 
 class OutboundKind(_OutboundKind, metaclass=_OutboundKindEnumTypeWrapper):
     """OutboundKind says why something is sent."""
@@ -51,6 +53,8 @@ OUTBOUND_KIND_APOLOGY: OutboundKind.ValueType  # 3
 """OUTBOUND_KIND_APOLOGY tells the customer that we failed and that a person will look."""
 OUTBOUND_KIND_HUMAN_REPLY: OutboundKind.ValueType  # 4
 """OUTBOUND_KIND_HUMAN_REPLY is an answer by a named person."""
+OUTBOUND_KIND_WAIT_NOTICE: OutboundKind.ValueType  # 5
+"""OUTBOUND_KIND_WAIT_NOTICE tells once that many messages are being worked on together."""
 Global___OutboundKind: _TypeAlias = OutboundKind  # noqa: Y015
 
 @_typing.final
@@ -126,6 +130,9 @@ class OutboundMessage(_message.Message):
     STATUS_URL_FIELD_NUMBER: _builtins.int
     TICKET_REFERENCE_FIELD_NUMBER: _builtins.int
     DUE_TIME_FIELD_NUMBER: _builtins.int
+    WINDOW_END_TIME_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    HANDLE_ID_FIELD_NUMBER: _builtins.int
     MAILBOX_FIELD_NUMBER: _builtins.int
     outbox_id: _builtins.str
     """outbox_id is the row's id, a UUID; delivery makes at most one intent of it."""
@@ -159,6 +166,10 @@ class OutboundMessage(_message.Message):
     """status_url is the customer's status page for the notice of a web answer, empty on other channels."""
     ticket_reference: _builtins.str
     """ticket_reference is the reference that the customer knows, empty if none."""
+    language: _builtins.str
+    """language is what the customer writes in (ISO 639-1), empty if unknown; it chooses a template."""
+    handle_id: _builtins.str
+    """handle_id is intake's id of the recipient's handle, a UUID; empty where there is none."""
     mailbox: _builtins.str
     """mailbox is the one of ours that the answered mail came to; empty for the first, and on other channels."""
     @_builtins.property
@@ -172,6 +183,12 @@ class OutboundMessage(_message.Message):
     @_builtins.property
     def due_time(self) -> _timestamp_pb2.Timestamp:
         """due_time is when the answered turn was due; processing time counts from here. Absent if nothing was answered."""
+
+    @_builtins.property
+    def window_end_time(self) -> _timestamp_pb2.Timestamp:
+        """window_end_time is until when WhatsApp takes free text for this recipient, as of this call: a day after the
+        recipient's newest message. Absent on other channels.
+        """
 
     def __init__(
         self,
@@ -195,11 +212,14 @@ class OutboundMessage(_message.Message):
         status_url: _builtins.str = ...,
         ticket_reference: _builtins.str = ...,
         due_time: _timestamp_pb2.Timestamp | None = ...,
+        window_end_time: _timestamp_pb2.Timestamp | None = ...,
+        language: _builtins.str = ...,
+        handle_id: _builtins.str = ...,
         mailbox: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["due_time", b"due_time", "recipient", b"recipient"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_time", b"due_time", "recipient", b"recipient", "window_end_time", b"window_end_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "conversation_id", b"conversation_id", "customer_id", b"customer_id", "due_time", b"due_time", "epoch", b"epoch", "html", b"html", "in_reply_to", b"in_reply_to", "kind", b"kind", "last_part", b"last_part", "mailbox", b"mailbox", "message_id", b"message_id", "outbox_id", b"outbox_id", "recipient", b"recipient", "references", b"references", "send_seq", b"send_seq", "status_url", b"status_url", "subject", b"subject", "text", b"text", "thread_id", b"thread_id", "ticket_reference", b"ticket_reference"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "conversation_id", b"conversation_id", "customer_id", b"customer_id", "due_time", b"due_time", "epoch", b"epoch", "handle_id", b"handle_id", "html", b"html", "in_reply_to", b"in_reply_to", "kind", b"kind", "language", b"language", "last_part", b"last_part", "mailbox", b"mailbox", "message_id", b"message_id", "outbox_id", b"outbox_id", "recipient", b"recipient", "references", b"references", "send_seq", b"send_seq", "status_url", b"status_url", "subject", b"subject", "text", b"text", "thread_id", b"thread_id", "ticket_reference", b"ticket_reference", "window_end_time", b"window_end_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -918,19 +938,23 @@ class SendCorrection(_message.Message):
 
     OUTBOX_ID_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     outbox_id: _builtins.str
     """outbox_id is the row, a UUID."""
     outcome: _builtins.str
     """outcome is what became of it after it was sent: rejected."""
+    detail: _builtins.str
+    """detail says in plain words why, for people; it holds nothing of the message."""
     def __init__(
         self,
         *,
         outbox_id: _builtins.str = ...,
         outcome: _builtins.str = ...,
+        detail: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["outbox_id", b"outbox_id", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "outbox_id", b"outbox_id", "outcome", b"outcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

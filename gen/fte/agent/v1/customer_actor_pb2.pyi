@@ -254,6 +254,8 @@ class BatchMessage(_message.Message):
     FORM_REFERENCE_FIELD_NUMBER: _builtins.int
     SENDER_NAME_FIELD_NUMBER: _builtins.int
     STATUS_URL_FIELD_NUMBER: _builtins.int
+    CONFLICTING_FIELD_NUMBER: _builtins.int
+    MEDIA_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """message_id is a UUID."""
     channel: _conversation_pb2.Channel.ValueType
@@ -274,9 +276,15 @@ class BatchMessage(_message.Message):
     """sender_name is the name that the channel gave, empty if none."""
     status_url: _builtins.str
     """status_url is the customer's link to the status page, empty on other channels."""
+    conflicting: _builtins.bool
+    """conflicting is true when identity says that who wrote it is in doubt: a person answers."""
     @_builtins.property
     def accept_time(self) -> _timestamp_pb2.Timestamp:
         """accept_time is when the inbox row was committed."""
+
+    @_builtins.property
+    def media(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchMedia]:
+        """media are the attachments that stayed at the provider."""
 
     def __init__(
         self,
@@ -292,14 +300,42 @@ class BatchMessage(_message.Message):
         form_reference: _builtins.str = ...,
         sender_name: _builtins.str = ...,
         status_url: _builtins.str = ...,
+        conflicting: _builtins.bool = ...,
+        media: _abc.Iterable[Global___BatchMedia] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "category", b"category", "channel", b"channel", "content", b"content", "form_reference", b"form_reference", "form_ticket_id", b"form_ticket_id", "message_id", b"message_id", "priority", b"priority", "sender_name", b"sender_name", "status_url", b"status_url", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "category", b"category", "channel", b"channel", "conflicting", b"conflicting", "content", b"content", "form_reference", b"form_reference", "form_ticket_id", b"form_ticket_id", "media", b"media", "message_id", b"message_id", "priority", b"priority", "sender_name", b"sender_name", "status_url", b"status_url", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchMessage: _TypeAlias = BatchMessage  # noqa: Y015
+
+@_typing.final
+class BatchMedia(_message.Message):
+    """BatchMedia is one attachment of a message of the batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_TYPE_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    content_type: _builtins.str
+    """content_type is the media type as the provider names it."""
+    problem: _builtins.str
+    """problem is empty, unsupported or too_large."""
+    def __init__(
+        self,
+        *,
+        content_type: _builtins.str = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "problem", b"problem"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchMedia: _TypeAlias = BatchMedia  # noqa: Y015
 
 @_typing.final
 class HistoryMessage(_message.Message):
@@ -720,22 +756,26 @@ class SendOutcome(_message.Message):
     OUTBOX_ID_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     PROVIDER_ID_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     outbox_id: _builtins.str
     """outbox_id is the row, a UUID."""
     outcome: _builtins.str
     """outcome is rejected, cancelled, parked or needs_human."""
     provider_id: _builtins.str
     """provider_id is the provider's id, empty if none."""
+    detail: _builtins.str
+    """detail says in plain words why it was not sent, empty if nobody knows."""
     def __init__(
         self,
         *,
         outbox_id: _builtins.str = ...,
         outcome: _builtins.str = ...,
         provider_id: _builtins.str = ...,
+        detail: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["outbox_id", b"outbox_id", "outcome", b"outcome", "provider_id", b"provider_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "outbox_id", b"outbox_id", "outcome", b"outcome", "provider_id", b"provider_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"fte/conversation/v1/receipts.proto\x12\x13\x66te.conversation.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xde\x01\n\x07Receipt\x12\x18\n\x06row_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12<\n\x05state\x18\x02 \x01(\x0e\x32!.fte.conversation.v1.ReceiptStateB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x18\n\x07outcome\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1d\n\x0bprovider_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1b\n\tthread_id\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12%\n\x13internet_message_id\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"\x9c\x01\n\x0eReceiptsIssued\x12\x1a\n\x08\x65vent_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x36\n\noccur_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\x04rows\x18\x03 \x03(\x0b\x32\x1c.fte.conversation.v1.ReceiptB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@\"\x97\x01\n\nRowsDriven\x12\x1a\n\x08\x65vent_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x36\n\noccur_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x35\n\x04rows\x18\x03 \x03(\x0b\x32\x1b.fte.conversation.v1.RowRefB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@\">\n\x06RowRef\x12\x18\n\x06row_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08group_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01*b\n\x0cReceiptState\x12\x1d\n\x19RECEIPT_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14RECEIPT_STATE_STORED\x10\x01\x12\x19\n\x15RECEIPT_STATE_SETTLED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"fte/conversation/v1/receipts.proto\x12\x13\x66te.conversation.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x01\n\x07Receipt\x12\x18\n\x06row_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12<\n\x05state\x18\x02 \x01(\x0e\x32!.fte.conversation.v1.ReceiptStateB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x18\n\x07outcome\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1d\n\x0bprovider_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x18\n\x06\x64\x65tail\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02\x12\x1b\n\tthread_id\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12%\n\x13internet_message_id\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"\x9c\x01\n\x0eReceiptsIssued\x12\x1a\n\x08\x65vent_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x36\n\noccur_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\x04rows\x18\x03 \x03(\x0b\x32\x1c.fte.conversation.v1.ReceiptB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@\"\x97\x01\n\nRowsDriven\x12\x1a\n\x08\x65vent_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x36\n\noccur_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x35\n\x04rows\x18\x03 \x03(\x0b\x32\x1b.fte.conversation.v1.RowRefB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@\">\n\x06RowRef\x12\x18\n\x06row_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08group_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01*b\n\x0cReceiptState\x12\x1d\n\x19RECEIPT_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14RECEIPT_STATE_STORED\x10\x01\x12\x19\n\x15RECEIPT_STATE_SETTLED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECEIPT'].fields_by_name['outcome']._serialized_options = b'\272H\004r\002\030@'
   _globals['_RECEIPT'].fields_by_name['provider_id']._loaded_options = None
   _globals['_RECEIPT'].fields_by_name['provider_id']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_RECEIPT'].fields_by_name['detail']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['detail']._serialized_options = b'\272H\005r\003\030\254\002'
   _globals['_RECEIPT'].fields_by_name['thread_id']._loaded_options = None
   _globals['_RECEIPT'].fields_by_name['thread_id']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_RECEIPT'].fields_by_name['internet_message_id']._loaded_options = None
@@ -61,14 +63,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROWREF'].fields_by_name['row_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_ROWREF'].fields_by_name['group_id']._loaded_options = None
   _globals['_ROWREF'].fields_by_name['group_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_RECEIPTSTATE']._serialized_start=723
-  _globals['_RECEIPTSTATE']._serialized_end=821
+  _globals['_RECEIPTSTATE']._serialized_start=749
+  _globals['_RECEIPTSTATE']._serialized_end=847
   _globals['_RECEIPT']._serialized_start=122
-  _globals['_RECEIPT']._serialized_end=344
-  _globals['_RECEIPTSISSUED']._serialized_start=347
-  _globals['_RECEIPTSISSUED']._serialized_end=503
-  _globals['_ROWSDRIVEN']._serialized_start=506
-  _globals['_ROWSDRIVEN']._serialized_end=657
-  _globals['_ROWREF']._serialized_start=659
-  _globals['_ROWREF']._serialized_end=721
+  _globals['_RECEIPT']._serialized_end=370
+  _globals['_RECEIPTSISSUED']._serialized_start=373
+  _globals['_RECEIPTSISSUED']._serialized_end=529
+  _globals['_ROWSDRIVEN']._serialized_start=532
+  _globals['_ROWSDRIVEN']._serialized_end=683
+  _globals['_ROWREF']._serialized_start=685
+  _globals['_ROWREF']._serialized_end=747
 # @@protoc_insertion_point(module_scope)

@@ -54,6 +54,7 @@ class Receipt(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     PROVIDER_ID_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     THREAD_ID_FIELD_NUMBER: _builtins.int
     INTERNET_MESSAGE_ID_FIELD_NUMBER: _builtins.int
     row_id: _builtins.str
@@ -64,6 +65,8 @@ class Receipt(_message.Message):
     """outcome is a lower-case word such as answered, escalated or sent; empty while only stored."""
     provider_id: _builtins.str
     """provider_id is the provider's id of a sent message, empty where there is none."""
+    detail: _builtins.str
+    """detail says in plain words why the outcome is not the wanted one, for people; it holds nothing of a message."""
     thread_id: _builtins.str
     """thread_id is the provider's thread of a sent mail, empty where there is none."""
     internet_message_id: _builtins.str
@@ -75,12 +78,13 @@ class Receipt(_message.Message):
         state: Global___ReceiptState.ValueType = ...,
         outcome: _builtins.str = ...,
         provider_id: _builtins.str = ...,
+        detail: _builtins.str = ...,
         thread_id: _builtins.str = ...,
         internet_message_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["internet_message_id", b"internet_message_id", "outcome", b"outcome", "provider_id", b"provider_id", "row_id", b"row_id", "state", b"state", "thread_id", b"thread_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "internet_message_id", b"internet_message_id", "outcome", b"outcome", "provider_id", b"provider_id", "row_id", b"row_id", "state", b"state", "thread_id", b"thread_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,13 +26,17 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from fte.conversation.v1 import sensitivity_pb2 as fte_dot_conversation_dot_v1_dot_sensitivity__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&fte/delivery/v1/delivery_service.proto\x12\x0f\x66te.delivery.v1\x1a\x1b\x62uf/validate/validate.proto\x1a%fte/conversation/v1/sensitivity.proto\"{\n\x13\x46indSentMailRequest\x12\x1d\n\x0bprovider_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12)\n\x13internet_message_id\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xe8\xc8\x18\x01\x12\x1a\n\tintent_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"%\n\x14\x46indSentMailResponse\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\"R\n\x11RaiseFenceRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\tmin_epoch\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\":\n\x12RaiseFenceResponse\x12\x11\n\tcancelled\x18\x01 \x01(\x05\x12\x11\n\tin_flight\x18\x02 \x01(\x05\x32\xc5\x01\n\x0f\x44\x65liveryService\x12U\n\nRaiseFence\x12\".fte.delivery.v1.RaiseFenceRequest\x1a#.fte.delivery.v1.RaiseFenceResponse\x12[\n\x0c\x46indSentMail\x12$.fte.delivery.v1.FindSentMailRequest\x1a%.fte.delivery.v1.FindSentMailResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&fte/delivery/v1/delivery_service.proto\x12\x0f\x66te.delivery.v1\x1a\x1b\x62uf/validate/validate.proto\x1a%fte/conversation/v1/sensitivity.proto\"/\n\x10ReadMediaRequest\x12\x1b\n\x03url\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\xe8\xc8\x18\x01\"*\n\x11ReadMediaResponse\x12\x15\n\x07\x63ontent\x18\x01 \x01(\x0c\x42\x04\xe8\xc8\x18\x01\"{\n\x13\x46indSentMailRequest\x12\x1d\n\x0bprovider_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12)\n\x13internet_message_id\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xe8\xc8\x18\x01\x12\x1a\n\tintent_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"%\n\x14\x46indSentMailResponse\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\"R\n\x11RaiseFenceRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\tmin_epoch\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\":\n\x12RaiseFenceResponse\x12\x11\n\tcancelled\x18\x01 \x01(\x05\x12\x11\n\tin_flight\x18\x02 \x01(\x05\x32\x99\x02\n\x0f\x44\x65liveryService\x12U\n\nRaiseFence\x12\".fte.delivery.v1.RaiseFenceRequest\x1a#.fte.delivery.v1.RaiseFenceResponse\x12R\n\tReadMedia\x12!.fte.delivery.v1.ReadMediaRequest\x1a\".fte.delivery.v1.ReadMediaResponse\x12[\n\x0c\x46indSentMail\x12$.fte.delivery.v1.FindSentMailRequest\x1a%.fte.delivery.v1.FindSentMailResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fte.delivery.v1.delivery_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_READMEDIAREQUEST'].fields_by_name['url']._loaded_options = None
+  _globals['_READMEDIAREQUEST'].fields_by_name['url']._serialized_options = b'\272H\007r\005\020\001\030\320\017\350\310\030\001'
+  _globals['_READMEDIARESPONSE'].fields_by_name['content']._loaded_options = None
+  _globals['_READMEDIARESPONSE'].fields_by_name['content']._serialized_options = b'\350\310\030\001'
   _globals['_FINDSENTMAILREQUEST'].fields_by_name['provider_id']._loaded_options = None
   _globals['_FINDSENTMAILREQUEST'].fields_by_name['provider_id']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_FINDSENTMAILREQUEST'].fields_by_name['internet_message_id']._loaded_options = None
@@ -43,14 +47,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RAISEFENCEREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_RAISEFENCEREQUEST'].fields_by_name['min_epoch']._loaded_options = None
   _globals['_RAISEFENCEREQUEST'].fields_by_name['min_epoch']._serialized_options = b'\272H\004\"\002(\000'
-  _globals['_FINDSENTMAILREQUEST']._serialized_start=127
-  _globals['_FINDSENTMAILREQUEST']._serialized_end=250
-  _globals['_FINDSENTMAILRESPONSE']._serialized_start=252
-  _globals['_FINDSENTMAILRESPONSE']._serialized_end=289
-  _globals['_RAISEFENCEREQUEST']._serialized_start=291
-  _globals['_RAISEFENCEREQUEST']._serialized_end=373
-  _globals['_RAISEFENCERESPONSE']._serialized_start=375
-  _globals['_RAISEFENCERESPONSE']._serialized_end=433
-  _globals['_DELIVERYSERVICE']._serialized_start=436
-  _globals['_DELIVERYSERVICE']._serialized_end=633
+  _globals['_READMEDIAREQUEST']._serialized_start=127
+  _globals['_READMEDIAREQUEST']._serialized_end=174
+  _globals['_READMEDIARESPONSE']._serialized_start=176
+  _globals['_READMEDIARESPONSE']._serialized_end=218
+  _globals['_FINDSENTMAILREQUEST']._serialized_start=220
+  _globals['_FINDSENTMAILREQUEST']._serialized_end=343
+  _globals['_FINDSENTMAILRESPONSE']._serialized_start=345
+  _globals['_FINDSENTMAILRESPONSE']._serialized_end=382
+  _globals['_RAISEFENCEREQUEST']._serialized_start=384
+  _globals['_RAISEFENCEREQUEST']._serialized_end=466
+  _globals['_RAISEFENCERESPONSE']._serialized_start=468
+  _globals['_RAISEFENCERESPONSE']._serialized_end=526
+  _globals['_DELIVERYSERVICE']._serialized_start=529
+  _globals['_DELIVERYSERVICE']._serialized_end=810
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,11 @@ class DeliveryServiceStub:
                 request_serializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.RaiseFenceRequest.SerializeToString,
                 response_deserializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.RaiseFenceResponse.FromString,
                 _registered_method=True)
+        self.ReadMedia = channel.unary_unary(
+                '/fte.delivery.v1.DeliveryService/ReadMedia',
+                request_serializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.ReadMediaRequest.SerializeToString,
+                response_deserializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.ReadMediaResponse.FromString,
+                _registered_method=True)
         self.FindSentMail = channel.unary_unary(
                 '/fte.delivery.v1.DeliveryService/FindSentMail',
                 request_serializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.FindSentMailRequest.SerializeToString,
@@ -53,6 +58,13 @@ class DeliveryServiceServicer:
 
     def RaiseFence(self, request, context):
         """RaiseFence forbids sends of a conversation below an ownership epoch. After it returns no such send can start.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadMedia(self, request, context):
+        """ReadMedia reads a small attachment of a customer's WhatsApp message from the provider, such as a contact card.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,6 +84,11 @@ def add_DeliveryServiceServicer_to_server(servicer, server):
                     servicer.RaiseFence,
                     request_deserializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.RaiseFenceRequest.FromString,
                     response_serializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.RaiseFenceResponse.SerializeToString,
+            ),
+            'ReadMedia': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadMedia,
+                    request_deserializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.ReadMediaRequest.FromString,
+                    response_serializer=fte_dot_delivery_dot_v1_dot_delivery__service__pb2.ReadMediaResponse.SerializeToString,
             ),
             'FindSentMail': grpc.unary_unary_rpc_method_handler(
                     servicer.FindSentMail,
@@ -107,6 +124,33 @@ class DeliveryService:
             '/fte.delivery.v1.DeliveryService/RaiseFence',
             fte_dot_delivery_dot_v1_dot_delivery__service__pb2.RaiseFenceRequest.SerializeToString,
             fte_dot_delivery_dot_v1_dot_delivery__service__pb2.RaiseFenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadMedia(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fte.delivery.v1.DeliveryService/ReadMedia',
+            fte_dot_delivery_dot_v1_dot_delivery__service__pb2.ReadMediaRequest.SerializeToString,
+            fte_dot_delivery_dot_v1_dot_delivery__service__pb2.ReadMediaResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class DeliveryServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DeliveryServiceAsyncStub: ...
     RaiseFence: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.RaiseFenceRequest, _delivery_service_pb2.RaiseFenceResponse]
     """RaiseFence forbids sends of a conversation below an ownership epoch. After it returns no such send can start."""
+    ReadMedia: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.ReadMediaRequest, _delivery_service_pb2.ReadMediaResponse]
+    """ReadMedia reads a small attachment of a customer's WhatsApp message from the provider, such as a contact card."""
     FindSentMail: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.FindSentMailRequest, _delivery_service_pb2.FindSentMailResponse]
     """FindSentMail tells whether a mail is one of ours, by any id that it carries."""
 
@@ -45,6 +47,8 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     RaiseFence: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.RaiseFenceRequest, _delivery_service_pb2.RaiseFenceResponse]  # type: ignore[assignment]
     """RaiseFence forbids sends of a conversation below an ownership epoch. After it returns no such send can start."""
+    ReadMedia: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.ReadMediaRequest, _delivery_service_pb2.ReadMediaResponse]  # type: ignore[assignment]
+    """ReadMedia reads a small attachment of a customer's WhatsApp message from the provider, such as a contact card."""
     FindSentMail: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.FindSentMailRequest, _delivery_service_pb2.FindSentMailResponse]  # type: ignore[assignment]
     """FindSentMail tells whether a mail is one of ours, by any id that it carries."""
 
@@ -58,6 +62,14 @@ class DeliveryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_delivery_service_pb2.RaiseFenceResponse, _abc.Awaitable[_delivery_service_pb2.RaiseFenceResponse]]:
         """RaiseFence forbids sends of a conversation below an ownership epoch. After it returns no such send can start."""
+
+    @_abc_1.abstractmethod
+    def ReadMedia(
+        self,
+        request: _delivery_service_pb2.ReadMediaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_delivery_service_pb2.ReadMediaResponse, _abc.Awaitable[_delivery_service_pb2.ReadMediaResponse]]:
+        """ReadMedia reads a small attachment of a customer's WhatsApp message from the provider, such as a contact card."""
 
     @_abc_1.abstractmethod
     def FindSentMail(

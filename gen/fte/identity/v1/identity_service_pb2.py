@@ -28,7 +28,7 @@ from fte.conversation.v1 import sensitivity_pb2 as fte_dot_conversation_dot_v1_d
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&fte/identity/v1/identity_service.proto\x12\x0f\x66te.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a&fte/conversation/v1/conversation.proto\x1a%fte/conversation/v1/sensitivity.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"M\n\x0eResolveRequest\x12;\n\x07handles\x18\x01 \x03(\x0b\x32\x1e.fte.identity.v1.ResolveHandleB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@\"\xa7\x01\n\rResolveHandle\x12\x33\n\x06handle\x18\x01 \x01(\x0b\x32\x1b.fte.conversation.v1.HandleB\x06\xbaH\x03\xc8\x01\x01\x12=\n\tassurance\x18\x02 \x01(\x0e\x32\x1e.fte.conversation.v1.AssuranceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\"\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xe8\xc8\x18\x01\"=\n\x0fResolveResponse\x12*\n\x08\x62indings\x18\x01 \x03(\x0b\x32\x18.fte.identity.v1.Binding\"N\n\x07\x42inding\x12\x1d\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x10\n\x08verified\x18\x02 \x01(\x08\x12\x12\n\ngeneration\x18\x03 \x01(\x03\"D\n\rLookupRequest\x12\x33\n\x06handle\x18\x01 \x01(\x0b\x32\x1b.fte.conversation.v1.HandleB\x06\xbaH\x03\xc8\x01\x01\"=\n\x0eLookupResponse\x12+\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x19.fte.identity.v1.Customer\"\xbc\x01\n\x08\x43ustomer\x12\x1d\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x30\n\x0bidentifiers\x18\x03 \x03(\x0b\x32\x1b.fte.identity.v1.Identifier\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8e\x01\n\nIdentifier\x12+\n\x06handle\x18\x01 \x01(\x0b\x32\x1b.fte.conversation.v1.Handle\x12\x10\n\x08verified\x18\x02 \x01(\x08\x12\x10\n\x08\x65vidence\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb1\x01\n\x0bLinkRequest\x12\x32\n\x05known\x18\x01 \x01(\x0b\x32\x1b.fte.conversation.v1.HandleB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\x05\x61\x64\x64\x65\x64\x18\x02 \x01(\x0b\x32\x1b.fte.conversation.v1.HandleB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\x08\x65vidence\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xc8\x01\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\";\n\x0cLinkResponse\x12+\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x19.fte.identity.v1.Customer2\xef\x01\n\x0fIdentityService\x12L\n\x07Resolve\x12\x1f.fte.identity.v1.ResolveRequest\x1a .fte.identity.v1.ResolveResponse\x12I\n\x06Lookup\x12\x1e.fte.identity.v1.LookupRequest\x1a\x1f.fte.identity.v1.LookupResponse\x12\x43\n\x04Link\x12\x1c.fte.identity.v1.LinkRequest\x1a\x1d.fte.identity.v1.LinkResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&fte/identity/v1/identity_service.proto\x12\x0f\x66te.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a&fte/conversation/v1/conversation.proto\x1a%fte/conversation/v1/sensitivity.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"M\n\x0eResolveRequest\x12;\n\x07handles\x18\x01 \x03(\x0b\x32\x1e.fte.identity.v1.ResolveHandleB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@\"\xd2\x01\n\rResolveHandle\x12\x33\n\x06handle\x18\x01 \x01(\x0b\x32\x1b.fte.conversation.v1.HandleB\x06\xbaH\x03\xc8\x01\x01\x12=\n\tassurance\x18\x02 \x01(\x0e\x32\x1e.fte.conversation.v1.AssuranceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\"\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xe8\xc8\x18\x01\x12)\n\x04\x61lso\x18\x04 \x01(\x0b\x32\x1b.fte.conversation.v1.Handle\"=\n\x0fResolveResponse\x12*\n\x08\x62indings\x18\x01 \x03(\x0b\x32\x18.fte.identity.v1.Binding\"c\n\x07\x42inding\x12\x1d\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x10\n\x08verified\x18\x02 \x01(\x08\x12\x12\n\ngeneration\x18\x03 \x01(\x03\x12\x13\n\x0b\x63onflicting\x18\x04 \x01(\x08\"D\n\rLookupRequest\x12\x33\n\x06handle\x18\x01 \x01(\x0b\x32\x1b.fte.conversation.v1.HandleB\x06\xbaH\x03\xc8\x01\x01\"=\n\x0eLookupResponse\x12+\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x19.fte.identity.v1.Customer\"\xbc\x01\n\x08\x43ustomer\x12\x1d\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe8\xc8\x18\x01\x12\x30\n\x0bidentifiers\x18\x03 \x03(\x0b\x32\x1b.fte.identity.v1.Identifier\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8e\x01\n\nIdentifier\x12+\n\x06handle\x18\x01 \x01(\x0b\x32\x1b.fte.conversation.v1.Handle\x12\x10\n\x08verified\x18\x02 \x01(\x08\x12\x10\n\x08\x65vidence\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb1\x01\n\x0bLinkRequest\x12\x32\n\x05known\x18\x01 \x01(\x0b\x32\x1b.fte.conversation.v1.HandleB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\x05\x61\x64\x64\x65\x64\x18\x02 \x01(\x0b\x32\x1b.fte.conversation.v1.HandleB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\x08\x65vidence\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xc8\x01\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\";\n\x0cLinkResponse\x12+\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x19.fte.identity.v1.Customer2\xef\x01\n\x0fIdentityService\x12L\n\x07Resolve\x12\x1f.fte.identity.v1.ResolveRequest\x1a .fte.identity.v1.ResolveResponse\x12I\n\x06Lookup\x12\x1e.fte.identity.v1.LookupRequest\x1a\x1f.fte.identity.v1.LookupResponse\x12\x43\n\x04Link\x12\x1c.fte.identity.v1.LinkRequest\x1a\x1d.fte.identity.v1.LinkResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -62,23 +62,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESOLVEREQUEST']._serialized_start=200
   _globals['_RESOLVEREQUEST']._serialized_end=277
   _globals['_RESOLVEHANDLE']._serialized_start=280
-  _globals['_RESOLVEHANDLE']._serialized_end=447
-  _globals['_RESOLVERESPONSE']._serialized_start=449
-  _globals['_RESOLVERESPONSE']._serialized_end=510
-  _globals['_BINDING']._serialized_start=512
-  _globals['_BINDING']._serialized_end=590
-  _globals['_LOOKUPREQUEST']._serialized_start=592
-  _globals['_LOOKUPREQUEST']._serialized_end=660
-  _globals['_LOOKUPRESPONSE']._serialized_start=662
-  _globals['_LOOKUPRESPONSE']._serialized_end=723
-  _globals['_CUSTOMER']._serialized_start=726
-  _globals['_CUSTOMER']._serialized_end=914
-  _globals['_IDENTIFIER']._serialized_start=917
-  _globals['_IDENTIFIER']._serialized_end=1059
-  _globals['_LINKREQUEST']._serialized_start=1062
-  _globals['_LINKREQUEST']._serialized_end=1239
-  _globals['_LINKRESPONSE']._serialized_start=1241
-  _globals['_LINKRESPONSE']._serialized_end=1300
-  _globals['_IDENTITYSERVICE']._serialized_start=1303
-  _globals['_IDENTITYSERVICE']._serialized_end=1542
+  _globals['_RESOLVEHANDLE']._serialized_end=490
+  _globals['_RESOLVERESPONSE']._serialized_start=492
+  _globals['_RESOLVERESPONSE']._serialized_end=553
+  _globals['_BINDING']._serialized_start=555
+  _globals['_BINDING']._serialized_end=654
+  _globals['_LOOKUPREQUEST']._serialized_start=656
+  _globals['_LOOKUPREQUEST']._serialized_end=724
+  _globals['_LOOKUPRESPONSE']._serialized_start=726
+  _globals['_LOOKUPRESPONSE']._serialized_end=787
+  _globals['_CUSTOMER']._serialized_start=790
+  _globals['_CUSTOMER']._serialized_end=978
+  _globals['_IDENTIFIER']._serialized_start=981
+  _globals['_IDENTIFIER']._serialized_end=1123
+  _globals['_LINKREQUEST']._serialized_start=1126
+  _globals['_LINKREQUEST']._serialized_end=1303
+  _globals['_LINKRESPONSE']._serialized_start=1305
+  _globals['_LINKRESPONSE']._serialized_end=1364
+  _globals['_IDENTITYSERVICE']._serialized_start=1367
+  _globals['_IDENTITYSERVICE']._serialized_end=1606
 # @@protoc_insertion_point(module_scope)

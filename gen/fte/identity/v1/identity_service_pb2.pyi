@@ -53,6 +53,7 @@ class ResolveHandle(_message.Message):
     HANDLE_FIELD_NUMBER: _builtins.int
     ASSURANCE_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    ALSO_FIELD_NUMBER: _builtins.int
     assurance: _conversation_pb2.Assurance.ValueType
     """assurance says how far the sender is proved; a claim never verifies an identifier."""
     display_name: _builtins.str
@@ -61,16 +62,23 @@ class ResolveHandle(_message.Message):
     def handle(self) -> _conversation_pb2.Handle:
         """handle is the address as the channel gave it; identity normalises it."""
 
+    @_builtins.property
+    def also(self) -> _conversation_pb2.Handle:
+        """also is the user id that the channel gave together with a number, absent if none. Of a verified sender the two are
+        one customer's from then on; of a claim it counts for nothing.
+        """
+
     def __init__(
         self,
         *,
         handle: _conversation_pb2.Handle | None = ...,
         assurance: _conversation_pb2.Assurance.ValueType = ...,
         display_name: _builtins.str = ...,
+        also: _conversation_pb2.Handle | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["handle", b"handle"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["also", b"also", "handle", b"handle"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assurance", b"assurance", "display_name", b"display_name", "handle", b"handle"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["also", b"also", "assurance", b"assurance", "display_name", b"display_name", "handle", b"handle"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -109,22 +117,28 @@ class Binding(_message.Message):
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     VERIFIED_FIELD_NUMBER: _builtins.int
     GENERATION_FIELD_NUMBER: _builtins.int
+    CONFLICTING_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """customer_id is the customer, a UUID."""
     verified: _builtins.bool
     """verified is true when this handle has been proved to be the customer's."""
     generation: _builtins.int
     """generation grows whenever a link, merge or unmerge touches the customer; caches compare it."""
+    conflicting: _builtins.bool
+    """conflicting is true when who is writing is in doubt: the number is one customer's and the user id last seen with it
+    is another's. customer_id is then that of the user id; what is known of the number's customer concerns nobody.
+    """
     def __init__(
         self,
         *,
         customer_id: _builtins.str = ...,
         verified: _builtins.bool = ...,
         generation: _builtins.int = ...,
+        conflicting: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "generation", b"generation", "verified", b"verified"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicting", b"conflicting", "customer_id", b"customer_id", "generation", b"generation", "verified", b"verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

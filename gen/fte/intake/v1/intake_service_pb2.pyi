@@ -282,8 +282,11 @@ class WhatsAppFacts(_message.Message):
 
     MESSAGE_SID_FIELD_NUMBER: _builtins.int
     MEDIA_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
     message_sid: _builtins.str
     """message_sid is Twilio's id of the message."""
+    user_id: _builtins.str
+    """user_id is WhatsApp's id of the sender beside the number; empty if it was not given or is the handle itself."""
     @_builtins.property
     def media(self) -> _containers.RepeatedCompositeFieldContainer[Global___MediaRef]:
         """media are references to attachments, at most 10."""
@@ -293,10 +296,11 @@ class WhatsAppFacts(_message.Message):
         *,
         message_sid: _builtins.str = ...,
         media: _abc.Iterable[Global___MediaRef] | None = ...,
+        user_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "message_sid", b"message_sid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "message_sid", b"message_sid", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -310,19 +314,23 @@ class MediaRef(_message.Message):
 
     URL_FIELD_NUMBER: _builtins.int
     CONTENT_TYPE_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
     url: _builtins.str
     """url is the provider's address of the attachment."""
     content_type: _builtins.str
     """content_type is the media type as the provider names it."""
+    problem: _builtins.str
+    """problem is empty, unsupported or too_large: why nobody here can open it."""
     def __init__(
         self,
         *,
         url: _builtins.str = ...,
         content_type: _builtins.str = ...,
+        problem: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "problem", b"problem", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -427,6 +435,7 @@ class ProviderStatus(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     ERROR_CODE_FIELD_NUMBER: _builtins.int
     ACCEPT_TIME_FIELD_NUMBER: _builtins.int
+    HANDLE_FIELD_NUMBER: _builtins.int
     row_id: _builtins.str
     """row_id is the inbox row's id, a UUID."""
     channel: _conversation_pb2.Channel.ValueType
@@ -436,12 +445,18 @@ class ProviderStatus(_message.Message):
     intent_id: _builtins.str
     """intent_id is ours, from the callback address; empty if the provider did not carry it."""
     status: _builtins.str
-    """status is the provider's lower-case word: queued, sent, delivered, read, undelivered or failed."""
+    """status is the provider's lower-case word: queued, sent, delivered, read, undelivered or failed. It is
+    opted_out or opted_in where it is the customer's own wish; then handle is set and provider_id is that message's.
+    """
     error_code: _builtins.str
     """error_code is the provider's code of a failure, empty if none."""
     @_builtins.property
     def accept_time(self) -> _timestamp_pb2.Timestamp:
         """accept_time is when the inbox row was committed."""
+
+    @_builtins.property
+    def handle(self) -> _conversation_pb2.Handle:
+        """handle is whose wish an opted_out or opted_in is, absent on other statuses."""
 
     def __init__(
         self,
@@ -453,10 +468,11 @@ class ProviderStatus(_message.Message):
         status: _builtins.str = ...,
         error_code: _builtins.str = ...,
         accept_time: _timestamp_pb2.Timestamp | None = ...,
+        handle: _conversation_pb2.Handle | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "handle", b"handle"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "channel", b"channel", "error_code", b"error_code", "intent_id", b"intent_id", "provider_id", b"provider_id", "row_id", b"row_id", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "channel", b"channel", "error_code", b"error_code", "handle", b"handle", "intent_id", b"intent_id", "provider_id", b"provider_id", "row_id", b"row_id", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

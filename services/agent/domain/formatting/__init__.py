@@ -36,12 +36,13 @@ _LONGEST = 20_000
 def format_answer(response: str, channel: Channel, context: FormatContext, kind: str) -> list[Part]:
     """Shapes a response (Markdown) into the parts that a channel sends in order.
 
-    `kind` is answer, human_reply, escalation_notice or apology; the last two bring their own text. An empty
+    `kind` is answer, human_reply, escalation_notice, apology or wait_notice; the last three bring their own text. An empty
     answer gives no parts. HTML and subject are filled for mail only. A person's reply is never shortened.
     """
     notices = {
         "escalation_notice": context.phrases.escalation_notice,
         "apology": context.phrases.apology,
+        "wait_notice": dict.fromkeys(Channel, context.phrases.wait_notice),
     }
     body = notices[kind][channel] if kind in notices else response.strip()
     if not body:

@@ -4,7 +4,7 @@ Bold, italics, code, links and images are read; anything else is text. Images an
 """
 
 import html as markup
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import regex
 
@@ -29,6 +29,9 @@ _TOKEN = regex.compile(
 )
 _KINDS = {"strong": "bold", "emphasis": "italics", "address": "link"}
 
+# Every token holds one of these, so that most lines need no look at the long expression.
+_SIGN = regex.compile(r"[`\[<*_\\]|://")
+
 LINK = regex.compile(_LINK)
 
 Mark = Callable[[str, str], str]
@@ -38,13 +41,15 @@ def spans(text: str) -> list[tuple[int, int, bool]]:
     """Lists where something stands that is not torn, and whether it is a bare link."""
     return [
         (match.start(), match.end(), match.lastgroup in ("link", "address"))
-        for match in _TOKEN.finditer(text)
+        for match in _tokens(text)
         if match.lastgroup not in ("escaped", "image")
     ]
 
 
 def without_images(text: str) -> str:
     """Drops images, and with them the addresses that a reader's program would call."""
+    if not _SIGN.search(text):
+        return text
     return _TOKEN.sub(lambda match: "" if match.lastgroup == "image" else match[0], text)
 
 
@@ -77,17 +82,21 @@ def verbatim_html(text: str) -> str:
     """Renders a line that is no Markdown as HTML; addresses become links."""
     pieces: list[str] = []
     end = 0
-    for match in LINK.finditer(text):
+    for match in LINK.finditer(text) if "://" in text else ():
         link = markup.escape(match[0])
         pieces += [markup.escape(text[end : match.start()]), f'<a href="{link}">{link}</a>']
         end = match.end()
     return "".join([*pieces, markup.escape(text[end:])])
 
 
+def _tokens(text: str) -> "Iterator[regex.Match[str]]":
+    return _TOKEN.finditer(text) if _SIGN.search(text) else iter(())
+
+
 def _render(text: str, mark: Mark, escape: Callable[[str], str]) -> str:
     pieces: list[str] = []
     end = 0
-    for match in _TOKEN.finditer(text):
+    for match in _tokens(text):
         pieces += [escape(text[end : match.start()]), _token(match, mark, escape)]
         end = match.end()
     return "".join([*pieces, escape(text[end:])])
