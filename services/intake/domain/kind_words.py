@@ -38,7 +38,7 @@ AUTOMATIC_SUBJECT = re.compile(
     r"fuera de (?:la )?oficina|resposta automática|fora do escritório|ausência|risposta automatica|fuori (?:sede|ufficio)|"
     r"autosvar|automatiskt svar|frånvaro|fravær|poissaoloviesti|automaattinen vastaus|autoodpowiedź|"
     r"automatyczna odpowiedź|odpowiedź automatyczna|automatická odpověď|automatikus válasz|răspuns automat|"
-    r"otomatik (?:yanıt|cevap)|автоматический ответ|автоответ|автоматична відповідь|αυτόματη απάντηση|"
+    r"otomatik (?:yanıt|cevap)|auto(?=:)|автоматический ответ|автоответ|автоматична відповідь|αυτόματη απάντηση|"
     r"自動(?:返信|応答|回覆|回复)|自动(?:回复|答复)|자동 ?(?:회신|응답)|부재 ?중|不在(?:通知|のお知らせ)|מענה אוטומטי|הודעה אוטומטית|"
     r"رد تلقائي|vacation (?:reply|response|message|auto))(?![a-z])",
     re.IGNORECASE,
