@@ -9,10 +9,13 @@ _SIGNATURE_LINES = 25
 _DEVICE_WORDS = 12
 _SHORT_DEVICE_WORDS = 5
 _NOTICE_CHARACTERS = 600
+_CARD_LINES = 8
+_CARD_CHARACTERS = 80
 
 # A line drawn with characters.
 RULE = re.compile(r"^\s*(?:[-_=*~\u2014\u2500]\s?){5,}\s*$")
 _SIGNATURE = re.compile(r"^\s{0,3}(?:--|\u2014|\u2013\u2013|__)\s*$")
+_CONTACT = re.compile(r"\S@\S|www\.|https?://|(?:\+|\b)\d[\d ()/.-]{6,20}\d")
 
 
 def without_banner(lines: list[str]) -> tuple[list[str], list[str]]:
@@ -52,11 +55,22 @@ def _begins_foot(lines: list[str], at: int) -> bool:
         return len(first) <= _SIGNATURE_LINES and not any(later.endswith("?") for later in first)
     if RULE.match(line):
         near = " ".join(lines[at + 1 : at + 7])[:_NOTICE_CHARACTERS]
-        return bool(LIST_FOOT.search(near) or NOTICE.match(near.strip()))
+        return bool(LIST_FOOT.search(near) or NOTICE.match(near.strip())) or _is_card(lines, at + 1)
     if at > 0 and not lines[at - 1].strip():
         paragraph = " ".join(lines[at : at + 8])[:_NOTICE_CHARACTERS]
         return NOTICE.match(paragraph) is not None
     return False
+
+
+def _is_card(lines: list[str], at: int) -> bool:
+    """Whether a few short lines to the end name a person's telephone or address: below a rule they are a signature."""
+    below = (line.strip() for line in itertools.islice(lines, at, None) if line.strip())
+    card = list(itertools.islice(below, _CARD_LINES + 1))
+    return (
+        0 < len(card) <= _CARD_LINES
+        and all(len(line) <= _CARD_CHARACTERS and not line.endswith("?") for line in card)
+        and any(_CONTACT.search(line) for line in card)
+    )
 
 
 def _is_device(line: str) -> bool:

@@ -30,6 +30,7 @@ from services.intake.domain.quotation import cut, without_quotation
         ("Sure\n\nSent from Nylas\n", "Sure"),
         ("Sure\n\nVon meinem iPhone gesendet", "Sure"),
         ("Sure\n-- \nBob\n+49 30 1234", "Sure"),
+        ("Sure\n\n----------\nBob Smith\nHead of Sales\n+49 30 1234567", "Sure"),
         ("CAUTION: This email originated from outside. Do not click links.\n\nHello", "Hello"),
     ],
 )
@@ -48,6 +49,8 @@ def test_what_is_repeated_or_added_is_cut(text: str, own: str) -> None:
         "I wrote to bob@x.example on 2 March 2026 at 10:00 the following:\nplease call",
         "On 2 March 2026 at 10:00 your colleague wrote this to me: call us",
         "I sent from my phone.",
+        "My list:\n-----\nApples\nPears",
+        "Two accounts:\n-----\na@x.example\nb@x.example\nWhich one is the right one?",
         "Sent from my desk, is much easier than my phone.",
         'Your docs say:\n> "Backups are kept."\nIs that true?',
     ],
