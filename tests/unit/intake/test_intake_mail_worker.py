@@ -15,6 +15,7 @@ from services.intake.adapters import mail_worker
 from services.intake.adapters.mail_reader import ProcessMailReader
 from services.intake.application.mail import read_mail
 from services.intake.application.ports import UnreadableMailError
+from tests.unit.intake.test_mail_threats import BOMBS
 
 HUMAN_MAIL = (
     b"From: Ada <ada@example.com>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nReferences: <a@b.c>\r\n"
@@ -48,6 +49,15 @@ async def test_a_mail_that_takes_too_long_is_given_up_and_the_next_is_read() -> 
     finally:
         await reader.close()
         await patient.close()
+
+
+async def test_the_worker_survives_every_bomb() -> None:
+    reader = ProcessMailReader()
+    try:
+        for limit, raw in BOMBS.items():
+            assert limit in (await reader.read(raw)).limits
+    finally:
+        await reader.close()
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
