@@ -43,6 +43,7 @@ test: install runtime check ## Runs all checks and all tests
 	@$(MAKE) --no-print-directory -j2 --output-sync=target contract integration
 	@$(MAKE) --no-print-directory -j2 --output-sync=target faults mutants-third
 	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory corpora
 
 check: format lint types imports protos generated ## Runs the checks that need no process
 
@@ -109,9 +110,13 @@ evals: install runtime ## Runs the long evaluations: the employee's parts, then 
 	FTE_EVALS=long $(BIN)/pytest tests/evals -m "not corpora"
 	$(BIN)/fte eval --own --trials 4 --gate
 
-corpora: install ## Runs the evaluations on public data; CORPORA=DIR says where they are
-	@test -d "$(CORPORA)" || { echo "say where the public data are: make corpora CORPORA=DIR" >&2; exit 1; }
-	FTE_CORPORA="$(abspath $(CORPORA))" FTE_EVALS=long $(BIN)/pytest tests/evals -m corpora
+corpora: install ## Runs the evaluations on public data; without CORPORA=DIR it says which those are
+	@if test -d "$(CORPORA)"; then \
+		FTE_CORPORA="$(abspath $(CORPORA))" FTE_EVALS=long $(BIN)/pytest tests/evals -m corpora; \
+	else \
+		$(BIN)/pytest tests/evals -m corpora --collect-only --quiet --quiet 2>/dev/null | grep '^tests/'; \
+		echo "not run: the evaluations above, on public data; make corpora CORPORA=DIR says where those are"; \
+	fi
 
 lock: ## Writes requirements.lock from requirements.in
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -19,6 +19,7 @@ from cli.channels import channels
 from cli.check_commands import check
 from cli.kb_commands import kb
 from cli.keys import keys
+from cli.mail_commands import mail
 from devstack.environment import SUPERUSER, load_environment
 from devstack.failure import StackError
 
@@ -49,6 +50,7 @@ app.add_typer(check, name="check")
 app.add_typer(kb, name="kb")
 app.add_typer(keys, name="keys")
 app.add_typer(channels, name="channels")
+app.add_typer(mail, name="mail")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 

@@ -19,6 +19,9 @@ _ARRIVALS: Final = {"whatsapp": 0.66, "email": 0.20, "web_form": 0.14}
 _BURSTS: Final = {1: 0.10, 2: 0.15, 3: 0.3, 4: 0.25, 5: 0.20}
 _MAILS: Final = {1: 0.75, 2: 0.25}
 _BURST_GAP_SECONDS: Final = (0.1, 0.9)
+# The cap is five mails within ten minutes; two may come at once, and the clocks of both sides differ a little.
+_MAILS_IN_SPAN: Final = 3
+_MAIL_SPAN_SECONDS: Final = 660.0
 _MAIL_GAP_SECONDS: Final = (0.3, 2.0)
 # A provider calls again although it was answered, sooner or later.
 _COPIES: Final = {1: 0.75, 2: 0.15, 3: 0.10}
@@ -86,6 +89,7 @@ def plan(seed: int, seconds: float, rate: float) -> tuple[Writing, ...]:
     draw = random.Random(f"writings {seed}")  # noqa: S311 - repeatable, not secret
     arrivals_per_second = rate / _messages_per_arrival()
     writings: list[Writing] = []
+    mailed: dict[int, list[float]] = {}
     at = 0.0
     while True:
         at += draw.expovariate(arrivals_per_second)
@@ -97,7 +101,10 @@ def plan(seed: int, seconds: float, rate: float) -> tuple[Writing, ...]:
             case "whatsapp":
                 writings += _burst(draw, first, at)
             case "email":
-                writings += _mails(draw, first, at)
+                person = _who_mails(draw, mailed, at)
+                mails = _mails(draw, first, at, person)
+                mailed.setdefault(person, []).extend(mail.at for mail in mails)
+                writings += mails
             case _:
                 text, wish = _text(draw)
                 person, repeats = draw.choice(BY_FORM), _repeats(draw)
@@ -124,8 +131,17 @@ def _burst(draw: random.Random, first: int, at: float) -> list[Writing]:
     return burst
 
 
-def _mails(draw: random.Random, first: int, at: float) -> list[Writing]:
+def _who_mails(draw: random.Random, mailed: dict[int, list[float]], at: float) -> int:
+    """Draws who writes by mail, and no one so often that they would be taken for a machine in a loop."""
     person = draw.choice(BY_MAIL)
+    for _ in BY_MAIL:
+        if sum(time > at - _MAIL_SPAN_SECONDS for time in mailed.get(person, ())) <= _MAILS_IN_SPAN:
+            break
+        person = draw.choice(BY_MAIL)
+    return person
+
+
+def _mails(draw: random.Random, first: int, at: float, person: int) -> list[Writing]:
     if draw.random() < _AUTOMATIC_SHARE:
         headers = tuple(draw.choice(AUTOMATIC).items())
         text = "This is an automatic message."

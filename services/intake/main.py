@@ -32,10 +32,13 @@ from services.intake.adapters.http.support import on_problem as on_page_problem
 from services.intake.adapters.http.webhooks import GmailPush, TwilioWebhooks
 from services.intake.adapters.mail_cursors import PostgresMailCursors
 from services.intake.adapters.mail_loop import MailLoop, MailLoops
+from services.intake.adapters.mail_reader import ProcessMailReader
+from services.intake.adapters.mail_traffic import PostgresMailTraffic
 from services.intake.adapters.neighbours import Neighbours
 from services.intake.adapters.sent_mail import DeliverySentMail
 from services.intake.application.api_keys import Scope
 from services.intake.application.mail_reading import MailReading
+from services.intake.application.mail_taking import MailTaking
 from services.intake.application.rate_limits import RateLimit
 from services.intake.application.submissions import Submissions
 from services.intake.application.tickets import TicketLinks
@@ -65,13 +68,15 @@ async def build(config: IntakeSettings) -> Process:
     publisher = events.Publisher(sidecar)
     drive = inbox.ledgers(pool, publisher.drive, publisher.announce)
     store = inbox.PostgresInbox(pool, drive)
-    mail = _mail(config, pool, sidecar, store)
+    reader = ProcessMailReader()
+    mail = _mail(config, pool, sidecar, store, reader)
     mailboxes = MailboxHealth(pool, config.mailboxes)
     checks = _own_checks(pool, sidecar)
 
     process = Process(NAME, config)
     process.on_stop(pool.close)
     process.on_stop(sidecar.close)
+    process.on_stop(reader.close)
     cards = ContactCards(DeliveryServiceStub(sidecar.service("delivery")))
     process.serve(IntakeServicer(inbox.InboxReader(pool), cards).register, FULL_NAME)
     receiver = _receiver(pool, drive)
@@ -97,14 +102,20 @@ def _receiver(pool: Pool, drive: inbox.Ledgers) -> EventReceiver:
 
 
 def _mail(
-    config: IntakeSettings, pool: Pool, sidecar: Sidecar, store: inbox.PostgresInbox
+    config: IntakeSettings,
+    pool: Pool,
+    sidecar: Sidecar,
+    store: inbox.PostgresInbox,
+    reader: ProcessMailReader,
 ) -> MailLoops:
     sent = DeliverySentMail(sidecar)
+    traffic = PostgresMailTraffic(pool)
     loops: dict[str, MailLoop] = {}
     for address, access in config.accesses().items():
         cursors = PostgresMailCursors(pool, address, config.instance)
         mailbox = GmailMailbox(sidecar, access, config.gmail_topic)
-        reading = MailReading(address, mailbox, cursors, store, sent)
+        taking = MailTaking(address, reader, traffic)
+        reading = MailReading(address, mailbox, cursors, store, sent, taking)
         loops[address] = MailLoop(reading, config.mail_poll_interval, address, cursors.pushed)
     return MailLoops(loops)
 

@@ -124,6 +124,9 @@ class Incoming:
     async def _save(self, batch: Sequence[Owned]) -> None:
         if not batch:
             return
+        if any(owned.message.unreadable for owned in batch):
+            await self._save_singly(batch)
+            return
         try:
             await self._store.store(batch)
         except AWAY:
@@ -136,6 +139,9 @@ class Incoming:
         """One bad row must not hold the others: stores them one by one, in order."""
         for owned in batch:
             message_id = owned.message.message_id
+            if owned.message.unreadable:
+                await self._store.store_unreadable(owned)
+                continue
             try:
                 await self._store.store([owned])
             except AWAY:

@@ -96,6 +96,10 @@ def _tell(mailbox: str, look: Look) -> None:
         )
     elif look.watch_failed:
         told.warning("mailbox notifications cannot be renewed", reason=look.watch_failed)
+    if look.unreadable:
+        told.error("mails cannot be read, a person must look at them", mails=look.unreadable)
+    if look.looping:
+        told.warning("mails of a loop are not answered", mails=look.looping)
     if look.accepted or look.suppressed:
         told.info("mails taken in", accepted=look.accepted, suppressed=look.suppressed)
 

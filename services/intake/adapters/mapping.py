@@ -55,6 +55,7 @@ def message_content(message: InboundMessage) -> bytes:
         sender_name=message.sender_name,
         subject=message.subject,
         body=message.body,
+        unreadable=message.unreadable,
     )
     if message.handle is not None:
         content.handle.type = _HANDLE_TYPES[message.handle.type]
@@ -66,6 +67,11 @@ def message_content(message: InboundMessage) -> bytes:
         content.email.references.extend(message.email.references)
         content.email.mailbox = message.email.mailbox
         content.email.in_reply_to.extend(message.email.in_reply_to)
+        content.email.has_hidden_text = message.email.has_hidden_text
+        for file in message.email.attachments:
+            content.email.attachments.add(
+                name=file.name, content_type=file.content_type, size_bytes=file.size
+            )
     if message.whatsapp is not None:
         content.whatsapp.message_sid = message.whatsapp.message_sid
         content.whatsapp.user_id = message.whatsapp.user_id

@@ -7,20 +7,15 @@ A history that Gmail has forgotten is made good by listing the inbox itself, new
 after the newest mail that we saw, and is not in our inbox, is new. Nothing that came before we began is ever taken.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from services.intake.application.mail import Mail, read_mail
-from services.intake.application.mail_kinds import OWN_HEADER, suppress_reason
+from services.intake.application.mail_kinds import OWN_HEADER
+from services.intake.application.mail_taking import MailTaking
 from services.intake.application.messages import (
-    Assurance,
     Channel,
-    EmailFacts,
-    Handle,
-    HandleType,
     InboundMessage,
     SuppressReason,
 )
@@ -62,6 +57,8 @@ class Look:
     busy: bool = False
     accepted: int = 0
     suppressed: int = 0
+    unreadable: int = 0
+    looping: int = 0
     resynced: bool = False
     resync_cut: bool = False
     resyncs: int = 0
@@ -79,12 +76,14 @@ class MailReading:
         cursors: MailCursors,
         inbox: Inbox,
         sent: SentMail,
+        taking: MailTaking,
     ) -> None:
         self._address = address
         self._mailbox = mailbox
         self._cursors = cursors
         self._inbox = inbox
         self._sent = sent
+        self._taking = taking
         self._failed_fetches: Counter[str] = Counter()
 
     async def look(self, now: datetime) -> Look:
@@ -188,7 +187,8 @@ class MailReading:
 
         A mail that came before its moment in `since` is left alone.
         """
-        accepted, suppressed, seen = look.accepted, look.suppressed, None
+        taken: list[InboundMessage] = []
+        seen: datetime | None = None
         known = await self._inbox.known(Channel.EMAIL, self._address, message_ids)
         for message_id in message_ids:
             if message_id in known:
@@ -202,14 +202,11 @@ class MailReading:
                 continue
             message = await self._message(fetched)
             await self._inbox.accept(message)
-            if message.suppress_reason is None:
-                accepted += 1
-            else:
-                suppressed += 1
+            taken.append(message)
             if came is not None:
                 # An imported mail brings any date, one to come included.
                 seen = max(seen or _START_OF_TIME, min(came, now))
-        return replace(look, accepted=accepted, suppressed=suppressed), seen
+        return _counted(look, taken), seen
 
     async def _fetched(self, message_id: str) -> FetchedMail | None:
         try:
@@ -225,15 +222,25 @@ class MailReading:
         return fetched
 
     async def _message(self, fetched: FetchedMail) -> InboundMessage:
-        # A large mail takes a while to read; webhooks must not wait for it.
-        mail = await asyncio.to_thread(read_mail, fetched.raw)
-        message = to_message(fetched, mail, self._address)
+        message, mail = await self._taking.read(fetched)
         if message.suppress_reason is None and await self._sent.has(
             fetched.message_id, mail.message_id, mail.header(OWN_HEADER)
         ):
             # Ours by its ids, whoever the copy says it is from: a list or a forwarder sent it back.
-            return replace(message, suppress_reason=SuppressReason.OWN_MESSAGE)
-        return message
+            return replace(message, suppress_reason=SuppressReason.OWN_MESSAGE, unreadable=False)
+        return await self._taking.unless_looping(message)
+
+
+def _counted(look: Look, taken: Sequence[InboundMessage]) -> Look:
+    suppressed = sum(message.suppress_reason is not None for message in taken)
+    return replace(
+        look,
+        accepted=look.accepted + len(taken) - suppressed,
+        suppressed=look.suppressed + suppressed,
+        unreadable=look.unreadable + sum(message.unreadable for message in taken),
+        looping=look.looping
+        + sum(message.suppress_reason is SuppressReason.LOOP for message in taken),
+    )
 
 
 def _renewal_is_due(cursor: Cursor, now: datetime) -> bool:
@@ -252,29 +259,3 @@ def _resync_wait(cursor: Cursor) -> timedelta:
         return timedelta(0)
     growth: int = 2 ** min(cursor.resyncs - 1, 10)
     return min(FIRST_RESYNC_WAIT * growth, LONGEST_RESYNC_WAIT)
-
-
-def to_message(fetched: FetchedMail, mail: Mail, our_address: str) -> InboundMessage:
-    """Makes the inbox's message of a mail."""
-    reason = suppress_reason(mail, fetched.labels, our_address)
-    handle = Handle(HandleType.EMAIL, mail.sender) if mail.sender else None
-    return InboundMessage(
-        channel=Channel.EMAIL,
-        account=our_address,
-        provider_id=fetched.message_id,
-        handle=handle,
-        assurance=Assurance.VERIFIED if mail.dmarc_passed else Assurance.CLAIMED,
-        raw=fetched.raw,
-        sender_name=mail.sender_name,
-        subject=mail.subject,
-        body=mail.text,
-        email=EmailFacts(
-            provider_message_id=fetched.message_id,
-            thread_id=fetched.thread_id,
-            internet_message_id=mail.message_id,
-            references=mail.references,
-            mailbox=our_address,
-            in_reply_to=mail.in_reply_to,
-        ),
-        suppress_reason=reason if handle else reason or SuppressReason.NO_SENDER,
-    )

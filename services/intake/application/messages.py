@@ -38,6 +38,7 @@ class SuppressReason(StrEnum):
     MAILING_LIST = "mailing_list"
     NO_REPLY = "no_reply"
     NO_SENDER = "no_sender"
+    LOOP = "loop"
     OPT_OUT = "opt_out"
     OPT_IN = "opt_in"
     ANSWERED_BY_PROVIDER = "answered_by_provider"
@@ -68,10 +69,20 @@ class MediaRef:
 
 
 @dataclass(frozen=True, slots=True)
-class EmailFacts:
-    """What a reply in the same thread needs; the ids keep their angle brackets.
+class AttachedFile:
+    """What is attached to a mail, by name, type and size in bytes; the content stays in the raw mail."""
 
-    `mailbox` is the one of ours that the mail came to: the reply leaves from it.
+    name: str = field(repr=False)
+    content_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmailFacts:
+    """What a reply in the same thread needs, and what is attached; the ids keep their angle brackets.
+
+    `mailbox` is the one of ours that the mail came to: the reply leaves from it. `has_hidden_text` says that a part of
+    the mail was made invisible to people and left out.
     """
 
     provider_message_id: str
@@ -80,6 +91,8 @@ class EmailFacts:
     references: tuple[str, ...] = ()
     mailbox: str = ""
     in_reply_to: tuple[str, ...] = ()
+    attachments: tuple[AttachedFile, ...] = ()
+    has_hidden_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +120,7 @@ class InboundMessage:
     """One message as the inbox takes it; (channel, account, provider_id) is its identity.
 
     `raw` is the event as it came. `request_hash` tells a repeat from another body under one key.
-    Without a handle a message must be suppressed.
+    Without a handle a message must be suppressed. One that is `unreadable` goes to a person as it is.
     """
 
     channel: Channel
@@ -124,6 +137,7 @@ class InboundMessage:
     web_form: WebFormFacts | None = field(default=None, repr=False)
     suppress_reason: SuppressReason | None = None
     request_hash: bytes = b""
+    unreadable: bool = False
 
     def __post_init__(self) -> None:
         if self.handle is None and self.suppress_reason is None:

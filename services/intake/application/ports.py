@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from services.intake.application.mail import Mail
 from services.intake.application.messages import (
     Accepted,
     Channel,
@@ -14,6 +15,7 @@ from services.intake.application.messages import (
     ProviderStatus,
     StoredForm,
 )
+from services.intake.domain.loops import Arrival, Traffic
 
 
 class Inbox(Protocol):
@@ -37,6 +39,26 @@ class Inbox(Protocol):
 
     async def replies(self, ticket_id: UUID) -> list[StoredForm]:
         """Returns the status-page replies to a ticket, oldest first, at most 200."""
+        ...
+
+
+class UnreadableMailError(Exception):
+    """A mail could not be read within the limits; the text names the limit."""
+
+
+class MailReader(Protocol):
+    """Where mails are read, apart from everything else."""
+
+    async def read(self, raw: bytes) -> Mail:
+        """Reads a mail; raises `UnreadableMailError`."""
+        ...
+
+
+class MailTraffic(Protocol):
+    """Who wrote to a mailbox lately, so that two machines do not answer each other for ever."""
+
+    async def note(self, arrival: Arrival) -> Traffic:
+        """Records a mail once and returns what came before it; a repeat changes nothing."""
         ...
 
 

@@ -4,6 +4,7 @@ from tests.faults.mutants.catalogue_edge import EDGE
 from tests.faults.mutants.catalogue_intake import INTAKE
 from tests.faults.mutants.catalogue_ledgers import LEDGERS
 from tests.faults.mutants.catalogue_loop import LOOP
+from tests.faults.mutants.catalogue_mail import MAIL
 from tests.faults.mutants.catalogue_mailboxes import MAILBOXES
 from tests.faults.mutants.catalogue_providers import PROVIDERS
 from tests.faults.mutants.catalogue_sending import SENDING
@@ -16,5 +17,6 @@ from tests.faults.mutants.catalogue_worlds_sending import WORLDS_SENDING
 from tests.faults.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
-    *INTAKE, *EDGE, *MAILBOXES, *LEDGERS, *TURNS, *LOOP, *TAKEOVER, *SENDING, *PROVIDERS, *WHATSAPP, *WORLDS, *WORLDS_SENDING, *WORLDS_DATABASE,
+    *INTAKE, *EDGE, *MAIL, *MAILBOXES, *LEDGERS, *TURNS, *LOOP, *TAKEOVER, *SENDING, *PROVIDERS, *WHATSAPP, *WORLDS,
+    *WORLDS_SENDING, *WORLDS_DATABASE,
 )  # fmt: skip

@@ -93,6 +93,7 @@ KNOWN: Mapping[Way, frozenset[str]] = {
             "gmail.prepare",
             "gmail.send",
             "intake.inbox.known",
+            "intake.mail_arrivals.note",
             "publish.fte.channels.email.outbound",
         }
     ),

@@ -13,9 +13,11 @@ from services.intake.adapters.grpc_service import IntakeServicer
 from services.intake.adapters.mail_loop import MailLoop
 from services.intake.application.forms import read_form
 from services.intake.application.mail_reading import MailReading
+from services.intake.application.mail_taking import MailTaking
 from services.intake.application.submissions import Receipt, Submissions
 from services.intake.application.tickets import TicketLinks
 from services.intake.application.whatsapp import read_message, read_status, read_wish
+from tests.fakes.mail import InlineMailReader
 from tests.faults.simulation.memory_inbox import MemoryInbox, MemoryInboxReader
 from tests.faults.simulation.memory_ledger import MemoryLedgerRows
 from tests.faults.simulation.memory_mail import (
@@ -23,6 +25,7 @@ from tests.faults.simulation.memory_mail import (
     MemoryMailCursors,
     NoSentMail,
 )
+from tests.faults.simulation.memory_traffic import MemoryMailTraffic
 
 if TYPE_CHECKING:
     from tests.faults.simulation.process import Process
@@ -52,6 +55,11 @@ class IntakeProcess:
             MemoryMailCursors(world.mail_cursor, io, world.now, process.name),
             self._store,
             NoSentMail(),
+            MailTaking(
+                OUR_ADDRESS,
+                InlineMailReader(),
+                MemoryMailTraffic(world.mail_arrivals, io, world.now),
+            ),
         )
         self.mail = MailLoop(reading, MAIL_POLL)
         self._receipts = events.ReceiptsHandler(self._ledger)

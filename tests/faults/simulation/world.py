@@ -38,6 +38,7 @@ from tests.faults.simulation.memory_agent_tables import AgentInMemory
 from tests.faults.simulation.memory_inbox_rows import InboxInMemory
 from tests.faults.simulation.memory_intent_rows import IntentsInMemory
 from tests.faults.simulation.memory_mail import CursorRow, MailboxInMemory
+from tests.faults.simulation.memory_traffic import Arrivals
 from tests.faults.simulation.outside import Customers, seeded
 from tests.faults.simulation.plan import Plan, choose_fault
 from tests.faults.simulation.process import Process
@@ -114,6 +115,7 @@ class World:
                 start_time=EPOCH,
             )
         )
+        self.mail_arrivals: Arrivals = {}
         self.customers = Customers(self)
         self.far = {
             channel: FarSide(channel, self.loop, self._treatments(channel), self._heard)

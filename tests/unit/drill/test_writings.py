@@ -45,3 +45,14 @@ def test_some_people_write_on_two_channels() -> None:
     assert len(mailing & chatting) > 0.9 * len(ON_BOTH)
     assert mailing <= set(BY_MAIL)
     assert chatting <= set(ON_WHATSAPP)
+
+
+def test_nobody_mails_so_often_that_they_seem_a_machine() -> None:
+    times: dict[int, list[float]] = {}
+    for one in plan(1, 3600.0, 5.0):
+        if one.way is Way.MAIL:
+            times.setdefault(one.person, []).append(one.at)
+    most = max(
+        sum(at - 600 < other <= at for other in mine) for mine in times.values() for at in mine
+    )
+    assert most <= 5

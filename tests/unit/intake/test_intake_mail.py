@@ -6,7 +6,8 @@ import time
 import pytest
 
 from services.intake.application.mail import BODY_CHARACTERS, read_mail
-from services.intake.application.mail_text import from_html, without_quotation
+from services.intake.domain.html_text import read_html
+from services.intake.domain.quotation import without_quotation
 
 
 def mail(
@@ -119,11 +120,13 @@ def test_html_becomes_the_text_that_a_person_sees() -> None:
         '<p hidden>secret</p><span style="font-size:0px">tiny</span>'
         "<ul><li>one<li>two</ul><script>alert(1)</script>te\u200bxt</body></html>"
     )
-    assert from_html(html) == "Hello\nI forgot my password.\nPlease help\n\none\ntwo\ntext"
+    assert read_html(html).text == (
+        "Hello\n\nI forgot my password.\nPlease help\n\none\ntwo\n\ntext"
+    )
 
 
 def test_broken_html_is_read_all_the_same() -> None:
-    assert from_html("<p>a<div><b>b</p></i></div>" + "<div>" * 5000 + "c") == "a\nb\n\nc"
+    assert read_html("<p>a<div><b>b</p></i></div>" + "<div>" * 5000 + "c").text == "a\nb\n\nc"
 
 
 @pytest.mark.parametrize(
@@ -162,14 +165,14 @@ def test_what_is_no_quotation_stays(text: str) -> None:
 def test_hostile_text_takes_no_long_time(hostile: str) -> None:
     text = hostile * (1_000_000 // len(hostile))
     started = time.monotonic()
-    from_html(text)
+    read_html(text)
     without_quotation(text)
     assert time.monotonic() - started < 15
 
 
-def test_an_answer_between_quoted_lines_stays() -> None:
-    text = "On Mon, Support wrote:\n> Which plan?\nPro.\n> Since when?\nMay."
-    assert without_quotation(text) == "Pro.\nMay."
+def test_answers_between_quoted_lines_keep_what_they_answer() -> None:
+    text = "On Mon, Support wrote:\n> Which plan?\nPro.\n> Since when?\nMay.\n> Thanks\n> Support"
+    assert without_quotation(text) == "> Which plan?\nPro.\n> Since when?\nMay."
 
 
 def test_html_quotation_is_cut() -> None:

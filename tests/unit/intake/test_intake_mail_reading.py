@@ -13,8 +13,10 @@ from services.intake.application.mail_reading import (
     RESYNC_MAILS,
     MailReading,
 )
+from services.intake.application.mail_taking import MailTaking
 from services.intake.application.messages import Assurance, SuppressReason
 from services.intake.application.ports import Cursor, MailboxAwayError
+from tests.fakes.mail import InlineMailReader, QuietTraffic
 from tests.unit.intake.intake_fakes import (
     NOW,
     MemoryCursors,
@@ -23,6 +25,7 @@ from tests.unit.intake.intake_fakes import (
     MemorySent,
 )
 
+UNREADABLE = b"takes for ever"
 OURS = "support@example.com"
 START = NOW - timedelta(days=30)
 FRESH = Cursor(100, NOW + timedelta(days=7), watch_time=NOW, watch_try_time=NOW, start_time=START)
@@ -36,7 +39,8 @@ def reading(
     mailbox: MemoryMailbox, cursor: Cursor = FRESH, sent: MemorySent | None = None
 ) -> tuple[MailReading, MemoryInbox, MemoryCursors]:
     inbox, cursors = MemoryInbox(), MemoryCursors(cursor)
-    return MailReading(OURS, mailbox, cursors, inbox, sent or MemorySent()), inbox, cursors
+    taking = MailTaking(OURS, InlineMailReader(UNREADABLE), QuietTraffic())
+    return MailReading(OURS, mailbox, cursors, inbox, sent or MemorySent(), taking), inbox, cursors
 
 
 async def test_the_first_look_answers_nothing_old() -> None:
@@ -229,15 +233,49 @@ async def test_only_one_reads() -> None:
 async def test_suppressed_mail_is_stored_with_its_reason() -> None:
     mailbox = MemoryMailbox()
     mailbox.arrive("own", raw(OURS))
-    mailbox.arrive("none", b"\r\nhi")
+    mailbox.arrive("bounce", b"From: Mail Delivery System <>\r\n\r\nhi")
     reader, inbox, _ = reading(mailbox)
     look = await reader.look(NOW)
     assert (look.accepted, look.suppressed) == (0, 2)
     assert [m.suppress_reason for m in inbox.messages] == [
         SuppressReason.OWN_MESSAGE,
-        SuppressReason.NO_SENDER,
+        SuppressReason.BOUNCE,
     ]
     assert inbox.messages[1].handle is None
+
+
+async def test_a_mail_that_cannot_be_read_goes_to_a_person_with_its_original() -> None:
+    mailbox = MemoryMailbox()
+    bomb = raw("ada@example.com", "Subject: Help") + UNREADABLE
+    mailbox.arrive("bomb", bomb)
+    reader, inbox, _ = reading(mailbox)
+    assert (await reader.look(NOW)).unreadable == 1
+    [message] = inbox.messages
+    assert message.unreadable
+    assert (message.suppress_reason, message.raw, message.subject) == (None, bomb, "Help")
+    assert message.handle is not None
+    assert message.handle.value == "ada@example.com"
+
+
+async def test_a_machines_mail_that_cannot_be_read_is_not_answered_all_the_same() -> None:
+    mailbox = MemoryMailbox()
+    mailbox.arrive("bomb", raw("ada@example.com", "Auto-Submitted: auto-replied") + UNREADABLE)
+    reader, inbox, _ = reading(mailbox)
+    assert (await reader.look(NOW)).suppressed == 1
+    assert inbox.messages[0].suppress_reason is SuppressReason.AUTO_REPLY
+
+
+@pytest.mark.parametrize("head", [b"", b"From: nobody\r\n", b"From: a@b.example, c@d.example\r\n"])
+async def test_a_mail_whose_sender_cannot_be_told_goes_to_a_person(head: bytes) -> None:
+    mailbox = MemoryMailbox()
+    mailbox.arrive("m", head + b"Subject: Help\r\n\r\nIt does not work")
+    reader, inbox, _ = reading(mailbox)
+    await reader.look(NOW)
+    [message] = inbox.messages
+    assert message.unreadable
+    assert message.handle is not None
+    # Whatever is said to it comes to our own mailbox, where it is known as ours.
+    assert message.handle.value == OURS
 
 
 async def test_assurance_follows_dmarc() -> None:

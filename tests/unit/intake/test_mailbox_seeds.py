@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.intake.application.mail_reading import MailReading
+from services.intake.application.mail_taking import MailTaking
 from services.intake.application.ports import (
     Cursor,
     FetchedMail,
@@ -21,6 +22,7 @@ from services.intake.application.ports import (
     MailboxAwayError,
     Watch,
 )
+from tests.fakes.mail import InlineMailReader, QuietTraffic
 from tests.unit.intake.intake_fakes import (
     NOW,
     MemoryCursors,
@@ -34,6 +36,8 @@ POLL = timedelta(seconds=30)
 FOUND_WITHIN = timedelta(minutes=5)
 _MINUTES = 40
 _RAW = b"From: ada@example.com\r\n\r\nHello"
+
+OURS = "support@example.com"
 
 
 @dataclass
@@ -75,7 +79,14 @@ async def live(seed: int) -> tuple[int, int]:
     box = Life(draw=draw, page_size=draw.choice((1, 2, 5)))
     box.arrive("before", _RAW, receive_time=NOW - timedelta(seconds=1))
     inbox, cursors = MemoryInbox(), MemoryCursors(Cursor(None, None))
-    reading = MailReading("support@example.com", box, cursors, inbox, MemorySent())
+    reading = MailReading(
+        OURS,
+        box,
+        cursors,
+        inbox,
+        MemorySent(),
+        MailTaking(OURS, InlineMailReader(), QuietTraffic()),
+    )
     came: dict[str, datetime] = {}
     lost = 0
     trouble_until = 0.0

@@ -28,7 +28,7 @@ from fte.conversation.v1 import sensitivity_pb2 as fte_dot_conversation_dot_v1_d
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"fte/intake/v1/intake_service.proto\x12\rfte.intake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a&fte/conversation/v1/conversation.proto\x1a%fte/conversation/v1/sensitivity.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"l\n\x14\x46\x65tchMessagesRequest\x12\x38\n\x07\x63ursors\x18\x01 \x03(\x0b\x32\x1b.fte.intake.v1.HandleCursorB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"G\n\x0cHandleCursor\x12\x1b\n\thandle_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\tafter_seq\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"V\n\x15\x46\x65tchMessagesResponse\x12/\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.fte.intake.v1.InboundMessage\x12\x0c\n\x04more\x18\x02 \x01(\x08\"\xb7\x04\n\x0eInboundMessage\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1b\n\thandle_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\tinbox_seq\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x39\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1c.fte.conversation.v1.ChannelB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x33\n\x06handle\x18\x05 \x01(\x0b\x32\x1b.fte.conversation.v1.HandleB\x06\xbaH\x03\xc8\x01\x01\x12=\n\tassurance\x18\x06 \x01(\x0e\x32\x1e.fte.conversation.v1.AssuranceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x0b\x61\x63\x63\x65pt_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12!\n\x0bsender_name\x18\x08 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xe8\xc8\x18\x01\x12\x1d\n\x07subject\x18\t \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xe8\xc8\x18\x01\x12\x1b\n\x04\x62ody\x18\n \x01(\tB\r\xbaH\x06r\x04\x18\xa0\x8d\x06\xe8\xc8\x18\x01\x12(\n\x05\x65mail\x18\x0b \x01(\x0b\x32\x19.fte.intake.v1.EmailFacts\x12.\n\x08whatsapp\x18\x0c \x01(\x0b\x32\x1c.fte.intake.v1.WhatsAppFacts\x12-\n\x08web_form\x18\r \x01(\x0b\x32\x1b.fte.intake.v1.WebFormFacts\"\xdb\x01\n\nEmailFacts\x12%\n\x13provider_message_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1b\n\tthread_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12)\n\x13internet_message_id\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xe8\xc8\x18\x01\x12 \n\nreferences\x18\x04 \x03(\tB\x0c\xbaH\x05\x92\x01\x02\x10\x32\xe8\xc8\x18\x01\x12\x19\n\x07mailbox\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xc0\x02\x12!\n\x0bin_reply_to\x18\x08 \x03(\tB\x0c\xbaH\x05\x92\x01\x02\x10\n\xe8\xc8\x18\x01\"~\n\rWhatsAppFacts\x12\x1c\n\x0bmessage_sid\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x30\n\x05media\x18\x02 \x03(\x0b\x32\x17.fte.intake.v1.MediaRefB\x08\xbaH\x05\x92\x01\x02\x10\n\x12\x1d\n\x07user_id\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\x80\x01\xe8\xc8\x18\x01\"_\n\x08MediaRef\x12\x19\n\x03url\x18\x01 \x01(\tB\x0c\xbaH\x05r\x03\x18\xd0\x0f\xe8\xc8\x18\x01\x12\x1e\n\x0c\x63ontent_type\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x18\n\x07problem\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \"\x9f\x01\n\x0cWebFormFacts\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\treference\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x19\n\x08\x63\x61tegory\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x19\n\x08priority\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x12 \n\nstatus_url\x18\x05 \x01(\tB\x0c\xbaH\x05r\x03\x18\xf4\x03\xe8\xc8\x18\x02\":\n\x14\x46\x65tchStatusesRequest\x12\"\n\x07row_ids\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x08\x01\x10@\"\x05r\x03\xb0\x01\x01\"H\n\x15\x46\x65tchStatusesResponse\x12/\n\x08statuses\x18\x01 \x03(\x0b\x32\x1d.fte.intake.v1.ProviderStatus\"\xba\x02\n\x0eProviderStatus\x12\x18\n\x06row_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x37\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1c.fte.conversation.v1.ChannelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x0bprovider_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1a\n\tintent_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x17\n\x06status\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1b\n\nerror_code\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x37\n\x0b\x61\x63\x63\x65pt_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12+\n\x06handle\x18\x08 \x01(\x0b\x32\x1b.fte.conversation.v1.Handle\"\x1a\n\x18GetChannelConfigsRequest\"J\n\x19GetChannelConfigsResponse\x12-\n\x07\x63onfigs\x18\x01 \x03(\x0b\x32\x1c.fte.intake.v1.ChannelConfig\"\x88\x01\n\rChannelConfig\x12-\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\x12\x1b\n\x13max_response_length\x18\x03 \x01(\x05\x12\x1a\n\x12max_response_words\x18\x04 \x01(\x05\x32\xaf\x02\n\rIntakeService\x12Z\n\rFetchMessages\x12#.fte.intake.v1.FetchMessagesRequest\x1a$.fte.intake.v1.FetchMessagesResponse\x12Z\n\rFetchStatuses\x12#.fte.intake.v1.FetchStatusesRequest\x1a$.fte.intake.v1.FetchStatusesResponse\x12\x66\n\x11GetChannelConfigs\x12\'.fte.intake.v1.GetChannelConfigsRequest\x1a(.fte.intake.v1.GetChannelConfigsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"fte/intake/v1/intake_service.proto\x12\rfte.intake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a&fte/conversation/v1/conversation.proto\x1a%fte/conversation/v1/sensitivity.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"l\n\x14\x46\x65tchMessagesRequest\x12\x38\n\x07\x63ursors\x18\x01 \x03(\x0b\x32\x1b.fte.intake.v1.HandleCursorB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"G\n\x0cHandleCursor\x12\x1b\n\thandle_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\tafter_seq\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"V\n\x15\x46\x65tchMessagesResponse\x12/\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.fte.intake.v1.InboundMessage\x12\x0c\n\x04more\x18\x02 \x01(\x08\"\xcb\x04\n\x0eInboundMessage\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1b\n\thandle_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\tinbox_seq\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x39\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1c.fte.conversation.v1.ChannelB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x33\n\x06handle\x18\x05 \x01(\x0b\x32\x1b.fte.conversation.v1.HandleB\x06\xbaH\x03\xc8\x01\x01\x12=\n\tassurance\x18\x06 \x01(\x0e\x32\x1e.fte.conversation.v1.AssuranceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x0b\x61\x63\x63\x65pt_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12!\n\x0bsender_name\x18\x08 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xe8\xc8\x18\x01\x12\x1d\n\x07subject\x18\t \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xe8\xc8\x18\x01\x12\x1b\n\x04\x62ody\x18\n \x01(\tB\r\xbaH\x06r\x04\x18\xa0\x8d\x06\xe8\xc8\x18\x01\x12(\n\x05\x65mail\x18\x0b \x01(\x0b\x32\x19.fte.intake.v1.EmailFacts\x12.\n\x08whatsapp\x18\x0c \x01(\x0b\x32\x1c.fte.intake.v1.WhatsAppFacts\x12-\n\x08web_form\x18\r \x01(\x0b\x32\x1b.fte.intake.v1.WebFormFacts\x12\x12\n\nunreadable\x18\x0e \x01(\x08\"\xb0\x02\n\nEmailFacts\x12%\n\x13provider_message_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1b\n\tthread_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12)\n\x13internet_message_id\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xe8\xc8\x18\x01\x12 \n\nreferences\x18\x04 \x03(\tB\x0c\xbaH\x05\x92\x01\x02\x10\x32\xe8\xc8\x18\x01\x12:\n\x0b\x61ttachments\x18\x05 \x03(\x0b\x32\x1b.fte.intake.v1.AttachedFileB\x08\xbaH\x05\x92\x01\x02\x10\x32\x12\x17\n\x0fhas_hidden_text\x18\x06 \x01(\x08\x12\x19\n\x07mailbox\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xc0\x02\x12!\n\x0bin_reply_to\x18\x08 \x03(\tB\x0c\xbaH\x05\x92\x01\x02\x10\n\xe8\xc8\x18\x01\"g\n\x0c\x41ttachedFile\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xe8\xc8\x18\x01\x12\x1e\n\x0c\x63ontent_type\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\nsize_bytes\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"~\n\rWhatsAppFacts\x12\x1c\n\x0bmessage_sid\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x30\n\x05media\x18\x02 \x03(\x0b\x32\x17.fte.intake.v1.MediaRefB\x08\xbaH\x05\x92\x01\x02\x10\n\x12\x1d\n\x07user_id\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\x80\x01\xe8\xc8\x18\x01\"_\n\x08MediaRef\x12\x19\n\x03url\x18\x01 \x01(\tB\x0c\xbaH\x05r\x03\x18\xd0\x0f\xe8\xc8\x18\x01\x12\x1e\n\x0c\x63ontent_type\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x18\n\x07problem\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \"\x9f\x01\n\x0cWebFormFacts\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\treference\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x19\n\x08\x63\x61tegory\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x19\n\x08priority\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x12 \n\nstatus_url\x18\x05 \x01(\tB\x0c\xbaH\x05r\x03\x18\xf4\x03\xe8\xc8\x18\x02\":\n\x14\x46\x65tchStatusesRequest\x12\"\n\x07row_ids\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x08\x01\x10@\"\x05r\x03\xb0\x01\x01\"H\n\x15\x46\x65tchStatusesResponse\x12/\n\x08statuses\x18\x01 \x03(\x0b\x32\x1d.fte.intake.v1.ProviderStatus\"\xba\x02\n\x0eProviderStatus\x12\x18\n\x06row_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x37\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1c.fte.conversation.v1.ChannelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x0bprovider_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1a\n\tintent_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x17\n\x06status\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1b\n\nerror_code\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x37\n\x0b\x61\x63\x63\x65pt_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12+\n\x06handle\x18\x08 \x01(\x0b\x32\x1b.fte.conversation.v1.Handle\"\x1a\n\x18GetChannelConfigsRequest\"J\n\x19GetChannelConfigsResponse\x12-\n\x07\x63onfigs\x18\x01 \x03(\x0b\x32\x1c.fte.intake.v1.ChannelConfig\"\x88\x01\n\rChannelConfig\x12-\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x1c.fte.conversation.v1.Channel\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\x12\x1b\n\x13max_response_length\x18\x03 \x01(\x05\x12\x1a\n\x12max_response_words\x18\x04 \x01(\x05\x32\xaf\x02\n\rIntakeService\x12Z\n\rFetchMessages\x12#.fte.intake.v1.FetchMessagesRequest\x1a$.fte.intake.v1.FetchMessagesResponse\x12Z\n\rFetchStatuses\x12#.fte.intake.v1.FetchStatusesRequest\x1a$.fte.intake.v1.FetchStatusesResponse\x12\x66\n\x11GetChannelConfigs\x12\'.fte.intake.v1.GetChannelConfigsRequest\x1a(.fte.intake.v1.GetChannelConfigsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -71,10 +71,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EMAILFACTS'].fields_by_name['internet_message_id']._serialized_options = b'\272H\005r\003\030\350\007\350\310\030\001'
   _globals['_EMAILFACTS'].fields_by_name['references']._loaded_options = None
   _globals['_EMAILFACTS'].fields_by_name['references']._serialized_options = b'\272H\005\222\001\002\0202\350\310\030\001'
+  _globals['_EMAILFACTS'].fields_by_name['attachments']._loaded_options = None
+  _globals['_EMAILFACTS'].fields_by_name['attachments']._serialized_options = b'\272H\005\222\001\002\0202'
   _globals['_EMAILFACTS'].fields_by_name['mailbox']._loaded_options = None
   _globals['_EMAILFACTS'].fields_by_name['mailbox']._serialized_options = b'\272H\005r\003\030\300\002'
   _globals['_EMAILFACTS'].fields_by_name['in_reply_to']._loaded_options = None
   _globals['_EMAILFACTS'].fields_by_name['in_reply_to']._serialized_options = b'\272H\005\222\001\002\020\n\350\310\030\001'
+  _globals['_ATTACHEDFILE'].fields_by_name['name']._loaded_options = None
+  _globals['_ATTACHEDFILE'].fields_by_name['name']._serialized_options = b'\272H\005r\003\030\310\001\350\310\030\001'
+  _globals['_ATTACHEDFILE'].fields_by_name['content_type']._loaded_options = None
+  _globals['_ATTACHEDFILE'].fields_by_name['content_type']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_ATTACHEDFILE'].fields_by_name['size_bytes']._loaded_options = None
+  _globals['_ATTACHEDFILE'].fields_by_name['size_bytes']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_WHATSAPPFACTS'].fields_by_name['message_sid']._loaded_options = None
   _globals['_WHATSAPPFACTS'].fields_by_name['message_sid']._serialized_options = b'\272H\004r\002\030@'
   _globals['_WHATSAPPFACTS'].fields_by_name['media']._loaded_options = None
@@ -120,27 +128,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FETCHMESSAGESRESPONSE']._serialized_start=377
   _globals['_FETCHMESSAGESRESPONSE']._serialized_end=463
   _globals['_INBOUNDMESSAGE']._serialized_start=466
-  _globals['_INBOUNDMESSAGE']._serialized_end=1033
-  _globals['_EMAILFACTS']._serialized_start=1036
-  _globals['_EMAILFACTS']._serialized_end=1255
-  _globals['_WHATSAPPFACTS']._serialized_start=1257
-  _globals['_WHATSAPPFACTS']._serialized_end=1383
-  _globals['_MEDIAREF']._serialized_start=1385
-  _globals['_MEDIAREF']._serialized_end=1480
-  _globals['_WEBFORMFACTS']._serialized_start=1483
-  _globals['_WEBFORMFACTS']._serialized_end=1642
-  _globals['_FETCHSTATUSESREQUEST']._serialized_start=1644
-  _globals['_FETCHSTATUSESREQUEST']._serialized_end=1702
-  _globals['_FETCHSTATUSESRESPONSE']._serialized_start=1704
-  _globals['_FETCHSTATUSESRESPONSE']._serialized_end=1776
-  _globals['_PROVIDERSTATUS']._serialized_start=1779
-  _globals['_PROVIDERSTATUS']._serialized_end=2093
-  _globals['_GETCHANNELCONFIGSREQUEST']._serialized_start=2095
-  _globals['_GETCHANNELCONFIGSREQUEST']._serialized_end=2121
-  _globals['_GETCHANNELCONFIGSRESPONSE']._serialized_start=2123
-  _globals['_GETCHANNELCONFIGSRESPONSE']._serialized_end=2197
-  _globals['_CHANNELCONFIG']._serialized_start=2200
-  _globals['_CHANNELCONFIG']._serialized_end=2336
-  _globals['_INTAKESERVICE']._serialized_start=2339
-  _globals['_INTAKESERVICE']._serialized_end=2642
+  _globals['_INBOUNDMESSAGE']._serialized_end=1053
+  _globals['_EMAILFACTS']._serialized_start=1056
+  _globals['_EMAILFACTS']._serialized_end=1360
+  _globals['_ATTACHEDFILE']._serialized_start=1362
+  _globals['_ATTACHEDFILE']._serialized_end=1465
+  _globals['_WHATSAPPFACTS']._serialized_start=1467
+  _globals['_WHATSAPPFACTS']._serialized_end=1593
+  _globals['_MEDIAREF']._serialized_start=1595
+  _globals['_MEDIAREF']._serialized_end=1690
+  _globals['_WEBFORMFACTS']._serialized_start=1693
+  _globals['_WEBFORMFACTS']._serialized_end=1852
+  _globals['_FETCHSTATUSESREQUEST']._serialized_start=1854
+  _globals['_FETCHSTATUSESREQUEST']._serialized_end=1912
+  _globals['_FETCHSTATUSESRESPONSE']._serialized_start=1914
+  _globals['_FETCHSTATUSESRESPONSE']._serialized_end=1986
+  _globals['_PROVIDERSTATUS']._serialized_start=1989
+  _globals['_PROVIDERSTATUS']._serialized_end=2303
+  _globals['_GETCHANNELCONFIGSREQUEST']._serialized_start=2305
+  _globals['_GETCHANNELCONFIGSREQUEST']._serialized_end=2331
+  _globals['_GETCHANNELCONFIGSRESPONSE']._serialized_start=2333
+  _globals['_GETCHANNELCONFIGSRESPONSE']._serialized_end=2407
+  _globals['_CHANNELCONFIG']._serialized_start=2410
+  _globals['_CHANNELCONFIG']._serialized_end=2546
+  _globals['_INTAKESERVICE']._serialized_start=2549
+  _globals['_INTAKESERVICE']._serialized_end=2852
 # @@protoc_insertion_point(module_scope)

@@ -121,6 +121,7 @@ class InboundMessage(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     WHATSAPP_FIELD_NUMBER: _builtins.int
     WEB_FORM_FIELD_NUMBER: _builtins.int
+    UNREADABLE_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """message_id is the inbox row's id, a UUID; it names the message in every service."""
     handle_id: _builtins.str
@@ -137,6 +138,10 @@ class InboundMessage(_message.Message):
     """subject is the mail's or the form's subject, empty on WhatsApp."""
     body: _builtins.str
     """body is the text as a person sees it, without quotation."""
+    unreadable: _builtins.bool
+    """unreadable is true when the message could not be read within the limits; the original is kept, and a person must
+    look at it.
+    """
     @_builtins.property
     def handle(self) -> _conversation_pb2.Handle:
         """handle is the sender's address."""
@@ -173,10 +178,11 @@ class InboundMessage(_message.Message):
         email: Global___EmailFacts | None = ...,
         whatsapp: Global___WhatsAppFacts | None = ...,
         web_form: Global___WebFormFacts | None = ...,
+        unreadable: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "email", b"email", "handle", b"handle", "web_form", b"web_form", "whatsapp", b"whatsapp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "assurance", b"assurance", "body", b"body", "channel", b"channel", "email", b"email", "handle", b"handle", "handle_id", b"handle_id", "inbox_seq", b"inbox_seq", "message_id", b"message_id", "sender_name", b"sender_name", "subject", b"subject", "web_form", b"web_form", "whatsapp", b"whatsapp"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "assurance", b"assurance", "body", b"body", "channel", b"channel", "email", b"email", "handle", b"handle", "handle_id", b"handle_id", "inbox_seq", b"inbox_seq", "message_id", b"message_id", "sender_name", b"sender_name", "subject", b"subject", "unreadable", b"unreadable", "web_form", b"web_form", "whatsapp", b"whatsapp"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -192,6 +198,8 @@ class EmailFacts(_message.Message):
     THREAD_ID_FIELD_NUMBER: _builtins.int
     INTERNET_MESSAGE_ID_FIELD_NUMBER: _builtins.int
     REFERENCES_FIELD_NUMBER: _builtins.int
+    ATTACHMENTS_FIELD_NUMBER: _builtins.int
+    HAS_HIDDEN_TEXT_FIELD_NUMBER: _builtins.int
     MAILBOX_FIELD_NUMBER: _builtins.int
     IN_REPLY_TO_FIELD_NUMBER: _builtins.int
     provider_message_id: _builtins.str
@@ -200,11 +208,17 @@ class EmailFacts(_message.Message):
     """thread_id is Gmail's thread id."""
     internet_message_id: _builtins.str
     """internet_message_id is the Message-ID header with its angle brackets."""
+    has_hidden_text: _builtins.bool
+    """has_hidden_text is true when the mail holds text that a person does not see; body is without it."""
     mailbox: _builtins.str
     """mailbox is the one of ours that the mail came to; empty on mails of before there were several."""
     @_builtins.property
     def references(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """references are the References header's ids in order, at most 50."""
+
+    @_builtins.property
+    def attachments(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttachedFile]:
+        """attachments are named, at most 50; their content stays in the raw mail."""
 
     @_builtins.property
     def in_reply_to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -217,16 +231,48 @@ class EmailFacts(_message.Message):
         thread_id: _builtins.str = ...,
         internet_message_id: _builtins.str = ...,
         references: _abc.Iterable[_builtins.str] | None = ...,
+        attachments: _abc.Iterable[Global___AttachedFile] | None = ...,
+        has_hidden_text: _builtins.bool = ...,
         mailbox: _builtins.str = ...,
         in_reply_to: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_reply_to", b"in_reply_to", "internet_message_id", b"internet_message_id", "mailbox", b"mailbox", "provider_message_id", b"provider_message_id", "references", b"references", "thread_id", b"thread_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "has_hidden_text", b"has_hidden_text", "in_reply_to", b"in_reply_to", "internet_message_id", b"internet_message_id", "mailbox", b"mailbox", "provider_message_id", b"provider_message_id", "references", b"references", "thread_id", b"thread_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EmailFacts: _TypeAlias = EmailFacts  # noqa: Y015
+
+@_typing.final
+class AttachedFile(_message.Message):
+    """AttachedFile names one attachment of a mail."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CONTENT_TYPE_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """name is the file's name as the sender wrote it, without folders; empty if there is none."""
+    content_type: _builtins.str
+    """content_type is the media type as the sender names it."""
+    size_bytes: _builtins.int
+    """size_bytes is the size of the decoded content."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        content_type: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "name", b"name", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttachedFile: _TypeAlias = AttachedFile  # noqa: Y015
 
 @_typing.final
 class WhatsAppFacts(_message.Message):
