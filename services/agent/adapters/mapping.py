@@ -18,6 +18,7 @@ from services.agent.domain.turn import (
     CustomerId,
     Escalation,
     EscalationReason,
+    FormAction,
     HistoryLine,
     InboundText,
     MessageId,
@@ -40,6 +41,11 @@ _CHANNELS: dict[Channel, conversation_pb2.Channel.ValueType] = {
     Channel.WEB_FORM: conversation_pb2.CHANNEL_WEB_FORM,
 }
 _FROM_CHANNELS = {value: channel for channel, value in _CHANNELS.items()}
+_FORM_ACTIONS: dict[int, FormAction] = {
+    intake_service_pb2.FORM_ACTION_PERSON: FormAction.PERSON,
+    intake_service_pb2.FORM_ACTION_SOLVED: FormAction.SOLVED,
+    intake_service_pb2.FORM_ACTION_REOPEN: FormAction.REOPEN,
+}
 
 
 def channel_to_proto(channel: Channel) -> conversation_pb2.Channel.ValueType:
@@ -84,6 +90,7 @@ def inbound_text(message: intake_service_pb2.InboundMessage) -> InboundText:
         form_reference=form.reference if form else "",
         sender_name=storable(message.sender_name),
         status_url=form.status_url if form else "",
+        form_action=_FORM_ACTIONS.get(form.action) if form else None,
     )
 
 
@@ -112,6 +119,7 @@ def turn_to_proto(turn: Turn) -> customer_actor_pb2.Turn:
                 form_reference=m.form_reference,
                 sender_name=m.sender_name,
                 status_url=m.status_url,
+                form_action=m.form_action or "",
             )
             for m in turn.batch
         ],
@@ -154,6 +162,7 @@ def turn_from_proto(turn: customer_actor_pb2.Turn) -> Turn:
                 form_reference=m.form_reference,
                 sender_name=m.sender_name,
                 status_url=m.status_url,
+                form_action=FormAction(m.form_action) if m.form_action else None,
             )
             for m in turn.batch
         ),
@@ -257,6 +266,7 @@ def state_to_proto(state: State) -> customer_actor_pb2.Snapshot:
                 reference=t.reference,
                 subject=t.subject,
                 escalated=t.escalated,
+                resolved=t.resolved,
             )
             for t in state.tickets
         ],
@@ -278,7 +288,7 @@ def state_from_proto(snapshot: customer_actor_pb2.Snapshot) -> State | None:
         conversation_id=ConversationId(UUID(conversation)) if conversation else None,
         lines=tuple(_line_from_proto(line) for line in snapshot.lines),
         tickets=tuple(
-            Ticket(TicketId(UUID(t.ticket_id)), t.reference, t.subject, t.escalated)
+            Ticket(TicketId(UUID(t.ticket_id)), t.reference, t.subject, t.escalated, t.resolved)
             for t in snapshot.tickets
         ),
         channels=tuple(channel_from_proto(c) for c in snapshot.channels),

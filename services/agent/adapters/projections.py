@@ -28,6 +28,8 @@ from services.agent.domain.events import (
     SendFailed,
     TakenOver,
     TicketOpened,
+    TicketReopened,
+    TicketResolved,
     TurnFailed,
 )
 from services.agent.domain.turn import Channel, Turn
@@ -105,6 +107,10 @@ class _Projector:
                 await self._respond(event)
             case Escalated():
                 await self._escalate(event)
+            case TicketResolved():
+                await self._resolve(event)
+            case TicketReopened():
+                await self._reopen(event)
             case GivenUp():
                 await self._give_up(event)
             case TurnFailed():
@@ -144,10 +150,14 @@ class _Projector:
 
     async def _open_ticket(self, event: TicketOpened) -> None:
         self._reference = event.reference
+        # A form's ticket goes on in another conversation when its holder writes again after a day.
         await self._connection.execute(
             "INSERT INTO agent.tickets (ticket_id, reference, customer_id, side, conversation_id, "
             "channel, status, priority, category, subject, create_time, update_time) "
-            "VALUES ($1, $2, $3, $4, $5, $6, 'in_progress', $7, $8, $9, $10, $10)",
+            "VALUES ($1, $2, $3, $4, $5, $6, 'in_progress', $7, $8, $9, $10, $10) "
+            "ON CONFLICT (ticket_id) DO UPDATE SET conversation_id = excluded.conversation_id, status = "
+            "CASE tickets.status WHEN 'escalated' THEN 'escalated' ELSE 'in_progress' END, "
+            "resolve_time = NULL, update_time = excluded.update_time",
             event.ticket_id,
             event.reference,
             self._turn.customer_id,
@@ -158,6 +168,44 @@ class _Projector:
             event.category,
             event.subject,
             self._now,
+        )
+        await self._go_on()
+
+    async def _resolve(self, event: TicketResolved) -> None:
+        await self._connection.execute(
+            "UPDATE agent.tickets SET status = 'resolved', resolve_time = $2, update_time = $2 "
+            "WHERE ticket_id = $1",
+            event.ticket_id,
+            self._now,
+        )
+        await self._connection.execute(
+            "UPDATE agent.escalations SET status = 'resolved', update_time = $2 "
+            "WHERE ticket_id = $1 AND status <> 'resolved'",
+            event.ticket_id,
+            self._now,
+        )
+        await self._connection.execute(
+            "UPDATE agent.conversations AS c SET status = 'resolved', end_time = $2 "
+            "WHERE c.conversation_id = $1 AND NOT EXISTS (SELECT 1 FROM agent.tickets AS t "
+            "WHERE t.conversation_id = c.conversation_id AND t.status NOT IN ('resolved', 'closed'))",
+            self._turn.conversation_id,
+            self._now,
+        )
+
+    async def _reopen(self, event: TicketReopened) -> None:
+        await self._connection.execute(
+            "UPDATE agent.tickets SET status = 'in_progress', resolve_time = NULL, update_time = $2 "
+            "WHERE ticket_id = $1 AND status IN ('resolved', 'closed')",
+            event.ticket_id,
+            self._now,
+        )
+        await self._go_on()
+
+    async def _go_on(self) -> None:
+        await self._connection.execute(
+            "UPDATE agent.conversations SET status = 'active', end_time = NULL "
+            "WHERE conversation_id = $1 AND status = 'resolved'",
+            self._turn.conversation_id,
         )
 
     async def _take_messages(self, event: MessagesTaken) -> None:

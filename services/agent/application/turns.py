@@ -12,6 +12,7 @@ from services.agent.domain.decisions import (
     Clock,
     decide_answer,
     decide_failure,
+    decide_marked,
     decide_with_human,
 )
 from services.agent.domain.events import Event, MessagesTaken
@@ -22,6 +23,7 @@ from services.agent.domain.turn import (
     Channel,
     ConversationId,
     CustomerId,
+    FormAction,
     InboundText,
     MessageId,
     Owner,
@@ -35,6 +37,7 @@ from services.agent.domain.turn import (
 # A lease outlives two missed renewals of one second each.
 LEASE = timedelta(seconds=3)
 MAX_BATCH = 20
+_MARKS = frozenset({FormAction.SOLVED, FormAction.REOPEN})
 
 LimitsOf = Callable[[Channel], Limits]
 
@@ -114,8 +117,8 @@ class Turns:
     ) -> Begun | Commit | None:
         """Hands out the batch that is due under a lease; None when nothing is due or another runner has it.
 
-        Two batches end here without a model: one that was begun too often, because it keeps killing its
-        runner, and one whose matter a person has.
+        Three batches end here without a model: one that was begun too often, because it keeps killing its
+        runner, one whose matter a person has, and one that only says whether the matter is solved.
         """
         async with self._heads.transaction(customer_id, side) as transaction:
             head = await transaction.lock()
@@ -130,6 +133,9 @@ class Turns:
             cap = self._times.cap(turn.channel)
             await transaction.open_turn(turn, runner, self._times.lease, cap)
             clock = Clock(head.now, self._new_id)
+            if turn.batch[0].form_action in _MARKS:
+                events = decide_marked(state, turn, self._phrases.of(state.language), clock)
+                return await self._write(transaction, turn, state, events)
             if head.owner is Owner.HUMAN:
                 events = decide_with_human(state, turn, self._phrases.of(state.language), clock)
                 return await self._write(transaction, turn, state, events)
@@ -223,7 +229,7 @@ async def read_state(transaction: HeadTransaction, head: HeadRow, cached: State 
 
 
 def _first_batch(waiting: Sequence[InboundText]) -> tuple[InboundText, ...]:
-    """The oldest waiting messages that belong together: one channel, one form, one subject; the rest queues behind."""
+    """The oldest waiting messages that belong together: one channel, form, subject and action; the rest queues behind."""
     batch: list[InboundText] = []
     for message in waiting:
         if _kind(message) != _kind(batch[0] if batch else message):
@@ -232,8 +238,9 @@ def _first_batch(waiting: Sequence[InboundText]) -> tuple[InboundText, ...]:
     return tuple(batch)
 
 
-def _kind(message: InboundText) -> tuple[Channel, TicketId | None, str]:
-    return message.channel, message.form_ticket_id, topic(mail_subject(message))
+def _kind(message: InboundText) -> tuple[Channel, TicketId | None, str, FormAction | None]:
+    subject = topic(mail_subject(message))
+    return message.channel, message.form_ticket_id, subject, message.form_action
 
 
 def _turn(

@@ -51,6 +51,14 @@ class Role(StrEnum):
     SYSTEM = "system"
 
 
+class FormAction(StrEnum):
+    """What a customer does on the status page beside writing."""
+
+    PERSON = "person"
+    SOLVED = "solved"
+    REOPEN = "reopen"
+
+
 class EscalationReason(StrEnum):
     """Why a person must take over: the closed list that events, tickets and reports use."""
 
@@ -95,6 +103,7 @@ class InboundText:
     form_reference: str = ""
     sender_name: str = ""
     status_url: str = ""
+    form_action: FormAction | None = None
 
 
 @dataclass(frozen=True, slots=True)
