@@ -1,8 +1,10 @@
 """Composition: every part of the service is made here, by hand, once."""
 
+import time
 from collections.abc import Mapping
 
 from dapr.proto import appcallback_service_v1
+from starlette.routing import Route
 
 from chassis import logs, settings
 from chassis.database import Pool, open_pool
@@ -15,12 +17,21 @@ from services.intake.adapters.agent_tickets import AgentTickets
 from services.intake.adapters.gmail import GmailMailbox
 from services.intake.adapters.google_access import AccessToken
 from services.intake.adapters.grpc_service import FULL_NAME, IntakeServicer
+from services.intake.adapters.http.built_pages import BuiltPages
 from services.intake.adapters.http.health import HealthPage, service_checks
+from services.intake.adapters.http.pages import Pages
+from services.intake.adapters.http.problems import Problem
 from services.intake.adapters.http.server import HttpServer, application
-from services.intake.adapters.http.support import Support
+from services.intake.adapters.http.support import Assets, Problems, Support
+from services.intake.adapters.http.ticket_access import TicketAccess
+from services.intake.adapters.http.ticket_events import TicketEvents
+from services.intake.adapters.http.ticket_page import TicketPage
 from services.intake.adapters.http.webhooks import GmailPush, TwilioWebhooks
 from services.intake.adapters.mail_cursors import PostgresMailCursors
 from services.intake.adapters.mail_loop import MailLoop
+from services.intake.adapters.ticket_reading import TicketReading
+from services.intake.adapters.ticket_watching import TicketWatching
+from services.intake.application.form_limit import FormLimit
 from services.intake.application.mail_reading import MailReading
 from services.intake.application.submissions import Submissions
 from services.intake.application.tickets import TicketLinks
@@ -101,14 +112,8 @@ def _http(
     mail: MailLoop,
     checks: Mapping[str, Check],
 ) -> HttpServer:
-    links = TicketLinks(config.public_url, config.link_secret.get_secret_value())
-    support = Support(
-        Submissions(store, links),
-        links,
-        AgentTickets(sidecar),
-        expected_reply=config.expected_reply,
-        body_seconds=config.body_seconds,
-    )
+    built = BuiltPages(config.web_dir)
+    pages = Pages(built)
     twilio = TwilioWebhooks(
         store,
         public_url=config.public_url,
@@ -127,9 +132,41 @@ def _http(
         verifier, mail, subscriptions=config.subscriptions, body_seconds=config.body_seconds
     )
     health = HealthPage({**checks, **service_checks(sidecar)})
-    routes = [*support.routes(), *twilio.routes(), *push.routes(), *health.routes()]
-    app = application(routes, config.allowed_origins)
+    routes = [
+        *_web(config, store, sidecar, pages),
+        *Assets(built).routes(),
+        *twilio.routes(),
+        *push.routes(),
+        *health.routes(),
+    ]
+    app = application(routes, config.allowed_origins, {Problem: Problems(pages)})
     return HttpServer(app, config.bind_address, config.http_port)
+
+
+def _web(
+    config: IntakeSettings, store: inbox.PostgresInbox, sidecar: Sidecar, pages: Pages
+) -> list[Route]:
+    links = TicketLinks(config.public_url, config.link_secret.get_secret_value())
+    access = TicketAccess(links, config.public_url)
+    submissions = Submissions(store, links)
+    reading = TicketReading(AgentTickets(sidecar), submissions)
+    support = Support(
+        submissions,
+        access,
+        pages,
+        FormLimit(config.form_posts_per_minute, time.monotonic),
+        expected_reply=config.expected_reply,
+        body_seconds=config.body_seconds,
+    )
+    ticket = TicketPage(
+        submissions,
+        access,
+        reading,
+        TicketEvents(TicketWatching(reading)),
+        pages,
+        body_seconds=config.body_seconds,
+    )
+    return [*support.routes(), *ticket.routes()]
 
 
 def _own_checks(pool: Pool, sidecar: Sidecar) -> dict[str, Check]:

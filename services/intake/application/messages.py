@@ -40,6 +40,14 @@ class SuppressReason(StrEnum):
     NO_SENDER = "no_sender"
 
 
+class FormAction(StrEnum):
+    """What a customer does on the status page beside writing."""
+
+    PERSON = "person"
+    SOLVED = "solved"
+    REOPEN = "reopen"
+
+
 @dataclass(frozen=True, slots=True)
 class Handle:
     """One typed, normalised address."""
@@ -83,6 +91,7 @@ class WebFormFacts:
     category: str
     priority: str
     status_url: str
+    action: FormAction | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,32 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 import httpx
 import pytest
+from starlette.routing import Route
 from twilio.request_validator import RequestValidator
 
+from chassis.errors import Unavailable
 from services.intake.adapters.agent_tickets import AgentTickets, TicketView
+from services.intake.adapters.http.built_pages import BuiltPages
 from services.intake.adapters.http.health import HealthPage
+from services.intake.adapters.http.pages import Pages
+from services.intake.adapters.http.problems import Problem
 from services.intake.adapters.http.server import application
-from services.intake.adapters.http.support import Support
+from services.intake.adapters.http.support import Assets, Problems, Support
+from services.intake.adapters.http.ticket_access import TicketAccess
+from services.intake.adapters.http.ticket_events import TicketEvents
+from services.intake.adapters.http.ticket_page import TicketPage
 from services.intake.adapters.http.webhooks import GmailPush, TwilioWebhooks
+from services.intake.adapters.ticket_reading import TicketReading
+from services.intake.adapters.ticket_watching import TicketWatching
+from services.intake.application.form_limit import FormLimit
 from services.intake.application.submissions import Submissions
 from services.intake.application.tickets import TicketLinks
+from tests.unit.intake.built import build
 from tests.unit.intake.intake_fakes import NOW, MemoryInbox
 from tests.unit.intake.test_intake_push_token import Issuer
 
@@ -39,9 +52,12 @@ class Tickets(AgentTickets):
 
     def __init__(self) -> None:
         self.views: dict[UUID, TicketView] = {}
+        self.away = False
 
     async def ticket(self, ticket_id: UUID) -> TicketView | None:
         """Returns a ticket."""
+        if self.away:
+            raise Unavailable("The agent is away.", metadata={"dependency": "agent"})
         return self.views.get(ticket_id)
 
 
@@ -61,12 +77,22 @@ class Edge:
         self.woken.append(NOW)
 
 
+def web(inbox: MemoryInbox, tickets: Tickets, built: BuiltPages) -> list[Route]:
+    """The web channel's routes; streams end after a moment."""
+    submissions, access, pages = Submissions(inbox, LINKS), TicketAccess(LINKS, URL), Pages(built)
+    reading = TicketReading(tickets, submissions)
+    watching = TicketWatching(reading, most=3, most_each=2)
+    events = TicketEvents(watching, beat_seconds=0.05, longest_seconds=0.1)
+    limit = FormLimit(30, lambda: 0.0)
+    support = Support(submissions, access, pages, limit, expected_reply="", body_seconds=0.5)
+    page = TicketPage(submissions, access, reading, events, pages, body_seconds=0.5)
+    return [*support.routes(), *page.routes(), *Assets(built).routes()]
+
+
 @pytest.fixture
-async def edge() -> AsyncIterator[Edge]:
+async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     inbox, tickets, issuer = MemoryInbox(), Tickets(), Issuer()
-    support = Support(
-        Submissions(inbox, LINKS), LINKS, tickets, expected_reply="Soon.", body_seconds=0.5
-    )
+    built = BuiltPages(build(tmp_path / "web"))
     twilio = TwilioWebhooks(
         inbox,
         public_url=URL,
@@ -90,8 +116,13 @@ async def edge() -> AsyncIterator[Edge]:
         return ask
 
     health = HealthPage({name: check(name) for name in made.checks})
-    routes = [*support.routes(), *twilio.routes(), *push.routes(), *health.routes()]
-    app = application(routes, [ORIGIN])
+    routes = [
+        *web(inbox, tickets, built),
+        *twilio.routes(),
+        *push.routes(),
+        *health.routes(),
+    ]
+    app = application(routes, [ORIGIN], {Problem: Problems(Pages(built))})
     made.http = httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=False),
         base_url="http://127.0.0.1:8080",

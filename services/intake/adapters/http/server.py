@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -11,15 +12,19 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from services.intake.adapters.http import support
 from services.intake.adapters.http.edge import REQUEST_ID, Edge
-from services.intake.adapters.http.problems import HANDLERS, Problem
+from services.intake.adapters.http.problems import HANDLERS
 
 _STOP_SECONDS = 2
 
 
-def application(routes: Sequence[Route], origins: Sequence[str]) -> ASGIApp:
-    """Wires the routes with their error answers and the origins that browsers may call from."""
+def application(
+    routes: Sequence[Route], origins: Sequence[str], answers: Mapping[Any, Any] | None = None
+) -> ASGIApp:
+    """Wires the routes with their error answers and the origins that browsers may call from.
+
+    `answers` are error answers that take the place of the problem documents.
+    """
     cors = Middleware(
         CORSMiddleware,
         allow_origins=origins,
@@ -32,7 +37,7 @@ def application(routes: Sequence[Route], origins: Sequence[str]) -> ASGIApp:
         Starlette(
             routes=list(routes),
             middleware=[cors],
-            exception_handlers={**HANDLERS, Problem: support.on_problem},
+            exception_handlers={**HANDLERS, **(answers or {})},
         )
     )
 
