@@ -13,6 +13,7 @@ export default defineConfig({
     // Everything in files of our own origin, which is all that the pages' policy allows.
     assetsInlineLimit: 0,
     rollupOptions: {
+      checks: { pluginTimings: false },
       input: {
         form: "src/form.tsx",
         received: "src/received.ts",
@@ -29,6 +30,8 @@ export default defineConfig({
           name: "unit",
           include: ["tests/**/*.test.{ts,tsx}"],
           environment: "jsdom",
+          // Typing key by key takes its time on a machine that is busy with other things.
+          testTimeout: 30_000,
           setupFiles: ["tests/setup.ts"],
         },
       },
@@ -38,8 +41,10 @@ export default defineConfig({
           name: "journeys",
           include: ["journeys/**/*.journey.ts"],
           environment: "node",
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          globalSetup: ["journeys/launch.ts"],
+          // A whole stack answers within seconds; on a machine that is busy with other things it may not.
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
           fileParallelism: false,
         },
       },

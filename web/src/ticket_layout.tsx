@@ -1,7 +1,7 @@
 /** The status page's markup: what the server fills for who has no script, and what script fills itself. */
 import type { FormEvent, ReactNode } from "react";
 import { TextArea, TextField } from "./fields";
-import { say, type Words } from "./words";
+import type { Words } from "./words";
 
 interface Parts {
   words: Words;
@@ -19,10 +19,15 @@ interface Parts {
 /** A request: its state in plain words, what was said, what can be done. */
 export function TicketLayout(props: Parts) {
   const { words } = props;
+  const [before, after] = words.ticket.title.split("{reference}");
   return (
     <>
       {props.summary}
-      <h1>{say(words.ticket.title, { reference: props.reference })}</h1>
+      <h1>
+        {before}
+        <span className="whole">{props.reference}</span>
+        {after}
+      </h1>
       <p className="subject">{props.subject}</p>
       <p className="status" id="status" tabIndex={-1}>
         {props.status}
