@@ -25,7 +25,7 @@ export function fragments(words: Words, all: Words[], built: Built): Record<stri
   const languages = all.map(({ language, name }) => ({ language, name }));
   const page = (
     files: Files | null,
-    help: "form" | "received" | "ticket",
+    help: "form" | "ticket",
     data: Record<string, string>,
     children: ReactNode,
   ) =>
@@ -50,7 +50,7 @@ export function fragments(words: Words, all: Words[], built: Built): Record<stri
         idempotencyKey={slot("key")}
       />,
     ),
-    "page.received": page(built.received, "received", {}, <Received words={words} />),
+    "page.received": page(built.received, "ticket", {}, <Received words={words} />),
     "page.ticket": page(
       built.ticket,
       "ticket",

@@ -15,7 +15,7 @@ interface Props {
   files: Files | null;
   style: string;
   /** Which help is said: the same place on every page. */
-  help: "form" | "received" | "ticket";
+  help: "form" | "ticket";
   data: Record<string, string>;
   children: ReactNode;
 }

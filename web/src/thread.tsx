@@ -55,7 +55,9 @@ export function Thread({ words, messages }: { words: Words; messages: Message[] 
 }
 
 function shownTime(language: string, time: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(time));
+  // The reader's own kind of the language, where the browser says it: dates differ between them.
+  const own = navigator.language.startsWith(language) ? navigator.language : language;
+  return new Intl.DateTimeFormat(own, { dateStyle: "medium", timeStyle: "short" }).format(new Date(time));
 }
 
 const LINK = /(https?:\/\/[^\s<>"]*[^\s<>".,;:!?)\]])/;
