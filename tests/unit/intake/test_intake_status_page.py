@@ -203,6 +203,9 @@ async def test_an_action_pressed_twice_is_one(edge: Edge) -> None:
     first = await edge.http.post(f"{path}/solved", headers=keyed)
     assert first.content == (await edge.http.post(f"{path}/solved", headers=keyed)).content
     problem(await edge.http.post(f"{path}/person", headers=keyed), 409, "idempotency-mismatch")
+    same_words = {"message": LANGUAGES["en"].say("actions.solved")}
+    typed = await edge.http.post(f"{path}/reply", json=same_words, headers=keyed)
+    problem(typed, 409, "idempotency-mismatch")
     assert len(edge.inbox.messages) == 2
 
 
