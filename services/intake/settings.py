@@ -38,7 +38,7 @@ class IntakeSettings(ServiceSettings):
         description="folder of the built pages; without it the API works alone",
     )
     form_posts_per_minute: int = Field(
-        default=30, gt=0, description="forms that one email address may be given in a minute"
+        default=60, gt=0, description="forms that one email address may be given in a minute"
     )
 
     twilio_account_sid: Text = Field(description="our account at Twilio")

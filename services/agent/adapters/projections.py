@@ -11,6 +11,7 @@ from chassis.ledger import Row
 from fte.agent.v1 import agent_events_pb2
 from fte.intake.v1 import intake_service_pb2
 from fte.metrics.v1 import metrics_events_pb2
+from services.agent.adapters import ticket_rows
 from services.agent.adapters.escalations import announce, escalate
 from services.agent.adapters.event_log import append_events
 from services.agent.adapters.mapping import channel_to_proto, outbound_message, timestamp
@@ -108,9 +109,9 @@ class _Projector:
             case Escalated():
                 await self._escalate(event)
             case TicketResolved():
-                await self._resolve(event)
+                await ticket_rows.resolve(self._connection, self._turn, event, self._now)
             case TicketReopened():
-                await self._reopen(event)
+                await ticket_rows.reopen(self._connection, self._turn, event, self._now)
             case GivenUp():
                 await self._give_up(event)
             case TurnFailed():
@@ -150,63 +151,7 @@ class _Projector:
 
     async def _open_ticket(self, event: TicketOpened) -> None:
         self._reference = event.reference
-        # A form's ticket goes on in another conversation when its holder writes again after a day.
-        await self._connection.execute(
-            "INSERT INTO agent.tickets (ticket_id, reference, customer_id, side, conversation_id, "
-            "channel, status, priority, category, subject, create_time, update_time) "
-            "VALUES ($1, $2, $3, $4, $5, $6, 'in_progress', $7, $8, $9, $10, $10) "
-            "ON CONFLICT (ticket_id) DO UPDATE SET conversation_id = excluded.conversation_id, status = "
-            "CASE tickets.status WHEN 'escalated' THEN 'escalated' ELSE 'in_progress' END, "
-            "resolve_time = NULL, update_time = excluded.update_time",
-            event.ticket_id,
-            event.reference,
-            self._turn.customer_id,
-            self._turn.side,
-            self._turn.conversation_id,
-            event.channel,
-            event.priority,
-            event.category,
-            event.subject,
-            self._now,
-        )
-        await self._go_on()
-
-    async def _resolve(self, event: TicketResolved) -> None:
-        await self._connection.execute(
-            "UPDATE agent.tickets SET status = 'resolved', resolve_time = $2, update_time = $2 "
-            "WHERE ticket_id = $1",
-            event.ticket_id,
-            self._now,
-        )
-        await self._connection.execute(
-            "UPDATE agent.escalations SET status = 'resolved', update_time = $2 "
-            "WHERE ticket_id = $1 AND status <> 'resolved'",
-            event.ticket_id,
-            self._now,
-        )
-        await self._connection.execute(
-            "UPDATE agent.conversations AS c SET status = 'resolved', end_time = $2 "
-            "WHERE c.conversation_id = $1 AND NOT EXISTS (SELECT 1 FROM agent.tickets AS t "
-            "WHERE t.conversation_id = c.conversation_id AND t.status NOT IN ('resolved', 'closed'))",
-            self._turn.conversation_id,
-            self._now,
-        )
-
-    async def _reopen(self, event: TicketReopened) -> None:
-        await self._connection.execute(
-            "UPDATE agent.tickets SET status = 'in_progress', resolve_time = NULL, update_time = $2 "
-            "WHERE ticket_id = $1 AND status IN ('resolved', 'closed')",
-            event.ticket_id,
-            self._now,
-        )
-        await self._go_on()
-
-    async def _go_on(self) -> None:
-        await self._connection.execute(
-            "UPDATE agent.conversations SET status = 'active', end_time = NULL "
-            "WHERE conversation_id = $1 AND status = 'resolved'",
-            self._turn.conversation_id,
-        )
+        await ticket_rows.open_ticket(self._connection, self._turn, event, self._now)
 
     async def _take_messages(self, event: MessagesTaken) -> None:
         await self._connection.execute(

@@ -11,8 +11,8 @@ from services.intake.adapters.ticket_reading import ShownTicket, TicketReading
 
 _FIRST_SECONDS = 0.5
 # Answers come within seconds; later a page that lies open asks less often.
-_LATER_SECONDS = 2.0
-_FIRST_READINGS = 120
+_LATER_SECONDS = 3.0
+_FIRST_READINGS = 60
 
 log = structlog.get_logger(__name__)
 
