@@ -26,7 +26,7 @@ export function TicketPage({ words, root, place, most, feed = follow }: Props) {
   const known = useRef<Set<string> | null>(null);
 
   useEffect(() => {
-    const ending = new AbortController();
+    let following: AbortController | undefined;
     const onTicket = (next: Ticket) => {
       setTicket(next);
       const before = known.current;
@@ -34,10 +34,23 @@ export function TicketPage({ words, root, place, most, feed = follow }: Props) {
       const fresh = before && next.messages.findLast((m) => m.role !== "customer" && !before.has(m.message_id));
       if (fresh) setNews(say(words.ticket.new, { speaker: fresh.speaker }));
     };
-    feed(place, { onTicket, onConnection: setConnected, onMissing: () => setMissing(true) }, ending.signal).catch(
-      setCrash,
-    );
-    return () => ending.abort();
+    const listener = { onTicket, onConnection: setConnected, onMissing: () => setMissing(true) };
+    // A browser has few connections for one host: pages that nobody looks at must not use them up.
+    const turn = () => {
+      if (document.hidden) {
+        following?.abort();
+        following = undefined;
+      } else if (!following) {
+        following = new AbortController();
+        feed(place, listener, following.signal).catch(setCrash);
+      }
+    };
+    turn();
+    document.addEventListener("visibilitychange", turn);
+    return () => {
+      document.removeEventListener("visibilitychange", turn);
+      following?.abort();
+    };
   }, [place, words, feed]);
 
   useEffect(() => {

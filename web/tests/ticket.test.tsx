@@ -39,7 +39,7 @@ const ROBIN = line("c", "human", "Robin, support team", "I am Robin.");
 
 function show() {
   let listener: Listener | undefined;
-  const feed = vi.fn(async (_place: unknown, given: Listener) => {
+  const feed = vi.fn(async (_place: unknown, given: Listener, _signal: AbortSignal) => {
     listener = given;
   });
   const rendered = render(
@@ -48,7 +48,7 @@ function show() {
     </ErrorBoundary>,
   );
   const tell = (what: (to: Listener) => void) => act(async () => what(listener as Listener));
-  return { ...rendered, tell, shown: (one: Ticket) => tell((to) => to.onTicket(one)) };
+  return { ...rendered, feed, tell, shown: (one: Ticket) => tell((to) => to.onTicket(one)) };
 }
 
 beforeEach(() => {
@@ -99,6 +99,20 @@ describe("the status page", () => {
     expect(screen.getByText(/The connection is interrupted/)).toBeVisible();
     await page.tell((to) => to.onConnection(true));
     expect(screen.getByText(/New messages appear by themselves/)).toBeVisible();
+  });
+
+  it("follows only while somebody looks at it", async () => {
+    const page = show();
+    await page.shown(ticket("open", ASKED));
+    const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+    document.dispatchEvent(new Event("visibilitychange"));
+    expect(page.feed.mock.calls.map(([, , signal]) => signal.aborted)).toEqual([true]);
+    hidden.mockRestore();
+    document.dispatchEvent(new Event("visibilitychange"));
+    document.dispatchEvent(new Event("visibilitychange"));
+    expect(page.feed.mock.calls.map(([, , signal]) => signal.aborted)).toEqual([true, false]);
+    page.unmount();
+    expect(page.feed.mock.calls[1]?.[2].aborted).toBe(true);
   });
 
   it("asks for the link where the token opens nothing", async () => {
