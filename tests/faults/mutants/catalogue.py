@@ -7,11 +7,13 @@ from tests.faults.mutants.catalogue_providers import PROVIDERS
 from tests.faults.mutants.catalogue_sending import SENDING
 from tests.faults.mutants.catalogue_takeover import TAKEOVER
 from tests.faults.mutants.catalogue_turns import TURNS
+from tests.faults.mutants.catalogue_web import WEB
 from tests.faults.mutants.catalogue_worlds import WORLDS
 from tests.faults.mutants.catalogue_worlds_database import WORLDS_DATABASE
 from tests.faults.mutants.catalogue_worlds_sending import WORLDS_SENDING
 from tests.faults.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
-    *INTAKE, *LEDGERS, *TURNS, *LOOP, *TAKEOVER, *SENDING, *PROVIDERS, *WORLDS, *WORLDS_SENDING, *WORLDS_DATABASE,
+    *INTAKE, *WEB, *LEDGERS, *TURNS, *LOOP, *TAKEOVER, *SENDING, *PROVIDERS,
+    *WORLDS, *WORLDS_SENDING, *WORLDS_DATABASE,
 )  # fmt: skip
