@@ -8,16 +8,24 @@ STAMP := $(VENV)/.installed-$(LOCK_HASH)
 # The commit that the contracts are compared with: the parent, or nothing in a first commit.
 AGAINST ?= HEAD~1
 
+# The pages are built where there is a Node that can; without one the API works alone.
+NODE := $(shell node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a > 20 || (a === 20 && b >= 19)) console.log("node")' 2>/dev/null)
+WEB_SOURCES := $(shell find web/src web/scripts web/public web/vite.config.ts -type f 2>/dev/null) $(wildcard services/intake/texts/*.json)
+WEB_MODULES := web/node_modules/.installed
+WEB_BUILT := build/web/pages.json
+# What a run had to leave out; its last lines say so.
+NOT_RUN := build/not-run.txt
+
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Without byte code pytest parses every rewritten plugin anew in each run.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install runtime run test check format lint types imports protos generate generated unit quality gate contract \
-        integration faults mutants e2e evals corpora campaign lock clean
+        integration faults mutants e2e evals corpora campaign lock clean web web-test
 
 help: ## Lists the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Makes .venv with the locked dependencies and the fte command
 
@@ -34,16 +42,18 @@ $(STAMP): requirements.lock pyproject.toml
 runtime: install ## Finds or makes the Dapr runtime, which the tests with real sidecars need
 	@$(BIN)/fte runtime
 
-run: install ## Starts everything and plays the demonstration; ONCE=1 ends after it
+run: install web ## Starts everything and plays the demonstration; ONCE=1 ends after it
 	@exec $(BIN)/fte up $(if $(ONCE),--once,--demo)
 
 # What waits for processes most of the time runs in pairs; each stack chooses its own ports.
-test: install runtime check ## Runs all checks and all tests
-	@$(MAKE) --no-print-directory -j2 --output-sync=target unit quality
+test: install runtime check web ## Runs all checks and all tests
+	@rm -f $(NOT_RUN)
+	@$(MAKE) --no-print-directory -j2 --output-sync=target unit quality web-test
 	@$(MAKE) --no-print-directory -j2 --output-sync=target contract integration
 	@$(MAKE) --no-print-directory -j2 --output-sync=target faults mutants-third
 	@$(MAKE) --no-print-directory e2e
 	@$(MAKE) --no-print-directory corpora
+	@test ! -s $(NOT_RUN) || { echo "not run:"; sed 's/^/  /' $(NOT_RUN); }
 
 check: format lint types imports protos generated ## Runs the checks that need no process
 
@@ -80,6 +90,23 @@ unit: install ## Runs the unit tests
 
 quality: install ## Runs the short evaluations of judgement, retrieval and guard rails against their records
 	$(BIN)/pytest tests/evals
+
+web: ## Builds the support form and the status page; needs Node 20.19 or newer
+	@test -n "$(NODE)" || echo "pages not built: Node 20.19 or newer is not here; the API works without them" >&2
+	@test -z "$(NODE)" || $(MAKE) --no-print-directory $(WEB_BUILT) \
+		|| { echo "pages not built: see above; the API works without them" >&2; rm -f $(WEB_BUILT); }
+
+$(WEB_MODULES): web/package.json web/package-lock.json web/.npmrc
+	cd web && npm ci --no-progress
+	@touch $@
+
+$(WEB_BUILT): $(WEB_MODULES) $(WEB_SOURCES)
+	cd web && node scripts/build.mjs
+
+web-test: web ## Runs the checks and unit tests of the pages
+	@mkdir -p build
+	@if test -f $(WEB_BUILT); then cd web && npm run --silent types && npm run --silent test -- --project unit; \
+	else echo "the unit tests of the pages: the pages are not built" | tee -a $(NOT_RUN); fi
 
 gate: install runtime ## Runs the gate that every change of the employee must pass, on a stack of its own
 	$(BIN)/pytest tests/gate
@@ -125,5 +152,5 @@ lock: ## Writes requirements.lock from requirements.in
 		--python-version 3.11 --output-file requirements.lock requirements.in
 
 clean: ## Removes what can be made again; the stack's data stay (fte reset)
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build web/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

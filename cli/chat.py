@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, Protocol, TextIO
-from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import httpx
 
@@ -103,11 +102,10 @@ class WebForm:
             }
             self._ticket = await self._outside.submit(form)
             return
-        status = urlsplit(self._ticket.status_url)
-        reply = urlunsplit(status._replace(path=f"{status.path}/reply", query=""))
-        [token] = parse_qs(status.query)["token"]
         answer = await self._outside.http.post(
-            reply, json={"message": text}, headers={"Authorization": f"Bearer {token}"}
+            f"{self._ticket.address}/reply",
+            json={"message": text},
+            headers={"Authorization": f"Bearer {self._ticket.token}"},
         )
         answer.raise_for_status()
 

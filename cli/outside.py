@@ -47,6 +47,16 @@ class Ticket:
     reference: str
     status_url: str
 
+    @property
+    def address(self) -> str:
+        """The status page's address, which alone opens nothing."""
+        return self.status_url.partition("#")[0]
+
+    @property
+    def token(self) -> str:
+        """What opens it."""
+        return self.status_url.partition("#")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -159,8 +169,8 @@ class Outside:
 
     async def status_page(self, ticket: Ticket) -> Sequence[Line]:
         """Returns a status page's lines, oldest first; raises unless the answer is 2xx."""
-        headers = {"Accept": "application/json"}
-        answer = await self.http.get(ticket.status_url, headers=headers)
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {ticket.token}"}
+        answer = await self.http.get(ticket.address, headers=headers)
         answer.raise_for_status()
         return [_line(entry) for entry in answer.json()["messages"]]
 

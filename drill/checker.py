@@ -20,7 +20,7 @@ from drill.verdict import Fault, Problem, Verdict
 from fte.intake.v1 import intake_service_pb2
 
 # What a message may end as; each but the last two tells the customer something.
-HANDLED: Final = frozenset({"answered", "escalated", "failed", "with_human"})
+HANDLED: Final = frozenset({"answered", "escalated", "failed", "with_human", "noted"})
 # What the turn's answer must be, by its outcome.
 ANSWER_KINDS: Final = {"answered": "answer", "escalated": "escalation_notice", "failed": "apology"}
 FINAL_INTENTS: Final = frozenset({"SENT", "REJECTED", "NEEDS_HUMAN", "CANCELLED", "PARKED"})
@@ -210,7 +210,7 @@ def _answer_rules(evidence: Evidence) -> Iterator[Problem]:
     for turn, found in outcomes.items():
         if len(found) > 1:
             yield Problem(Fault.OTHER, f"turn {turn} has the outcomes {sorted(map(str, found))}")
-        wanted = 0 if found == {"with_human"} else 1
+        wanted = 0 if found <= {"with_human", "noted"} else 1
         count = len(answers[turn])
         if count != wanted:
             fault = Fault.DOUBLED if count > wanted else Fault.LOST

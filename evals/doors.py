@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qs, urlsplit, urlunsplit
 from uuid import uuid4
 
 import grpc
@@ -102,11 +101,10 @@ class Doors:
         self.written += 1
 
     async def _reply(self, ticket: Ticket, text: str) -> None:
-        status = urlsplit(ticket.status_url)
-        address = urlunsplit(status._replace(path=f"{status.path}/reply", query=""))
-        [token] = parse_qs(status.query)["token"]
         answer = await self.outside.http.post(
-            address, json={"message": text}, headers={"Authorization": f"Bearer {token}"}
+            f"{ticket.address}/reply",
+            json={"message": text},
+            headers={"Authorization": f"Bearer {ticket.token}"},
         )
         answer.raise_for_status()
 

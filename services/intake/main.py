@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 
 from dapr.proto import appcallback_service_v1
+from starlette.routing import Route
 
 from chassis import logs, settings
 from chassis.database import Pool, open_pool
@@ -20,15 +21,19 @@ from services.intake.adapters.customer_lookup import CustomerLookup
 from services.intake.adapters.gmail import GmailMailbox
 from services.intake.adapters.grpc_service import FULL_NAME, IntakeServicer
 from services.intake.adapters.http.access import KeyGate
+from services.intake.adapters.http.built_pages import BuiltPages
 from services.intake.adapters.http.connections import Patience
 from services.intake.adapters.http.description import Description
 from services.intake.adapters.http.health import HealthPage, service_checks
 from services.intake.adapters.http.mailbox_health import MailboxHealth
+from services.intake.adapters.http.pages import Pages
 from services.intake.adapters.http.problems import Problem
 from services.intake.adapters.http.rest import Rest
 from services.intake.adapters.http.server import HttpServer, Limits, application
-from services.intake.adapters.http.support import Support
-from services.intake.adapters.http.support import on_problem as on_page_problem
+from services.intake.adapters.http.support import Assets, Problems, Support
+from services.intake.adapters.http.ticket_access import TicketAccess
+from services.intake.adapters.http.ticket_events import TicketEvents
+from services.intake.adapters.http.ticket_page import TicketPage
 from services.intake.adapters.http.webhooks import GmailPush, TwilioWebhooks
 from services.intake.adapters.mail_cursors import PostgresMailCursors
 from services.intake.adapters.mail_loop import MailLoop, MailLoops
@@ -36,7 +41,10 @@ from services.intake.adapters.mail_reader import ProcessMailReader
 from services.intake.adapters.mail_traffic import PostgresMailTraffic
 from services.intake.adapters.neighbours import Neighbours
 from services.intake.adapters.sent_mail import DeliverySentMail
+from services.intake.adapters.ticket_reading import TicketReading
+from services.intake.adapters.ticket_watching import TicketWatching
 from services.intake.application.api_keys import Scope
+from services.intake.application.form_limit import FormLimit
 from services.intake.application.mail_reading import MailReading
 from services.intake.application.mail_taking import MailTaking
 from services.intake.application.rate_limits import RateLimit
@@ -129,14 +137,8 @@ def _http(
     checks: Mapping[str, Check],
     mailboxes: MailboxHealth,
 ) -> HttpServer:
-    links = TicketLinks(config.public_url, config.link_secret.get_secret_value())
-    support = Support(
-        Submissions(store, links),
-        links,
-        AgentTickets(sidecar),
-        expected_reply=config.expected_reply,
-        body_seconds=config.body_seconds,
-    )
+    built = BuiltPages(config.web_dir)
+    pages = Pages(built)
     twilio = TwilioWebhooks(
         store,
         public_url=config.public_url,
@@ -163,11 +165,12 @@ def _http(
     gate = KeyGate(keys, _limit(config.requests_per_key))
     rest = Rest(gate, neighbours, CustomerLookup(neighbours, time.monotonic))
     described = Description(config.public_url)
-    parts = (support, twilio, push, health, rest, described)
+    parts = (Assets(built), twilio, push, health, rest, described)
+    routes = [*_web(config, store, sidecar, pages), *(r for part in parts for r in part.routes())]
     app = application(
-        [route for part in parts for route in part.routes()],
+        routes,
         config.allowed_origins,
-        {Problem: on_page_problem},
+        {Problem: Problems(pages)},
         limits=Limits(_limit(config.requests_per_address), config.trusted_proxies),
     )
     # The app ends a slow body itself, and says so; what it never reads is ended here.
@@ -177,6 +180,32 @@ def _http(
 
 def _limit(per_minute: int) -> RateLimit:
     return RateLimit(per_minute, max(1, per_minute // 6), time.monotonic)
+
+
+def _web(
+    config: IntakeSettings, store: inbox.PostgresInbox, sidecar: Sidecar, pages: Pages
+) -> list[Route]:
+    links = TicketLinks(config.public_url, config.link_secret.get_secret_value())
+    access = TicketAccess(links, config.public_url)
+    submissions = Submissions(store, links)
+    reading = TicketReading(AgentTickets(sidecar), submissions)
+    support = Support(
+        submissions,
+        access,
+        pages,
+        FormLimit(config.form_posts_per_minute, time.monotonic),
+        expected_reply=config.expected_reply,
+        body_seconds=config.body_seconds,
+    )
+    ticket = TicketPage(
+        submissions,
+        access,
+        reading,
+        TicketEvents(TicketWatching(reading)),
+        pages,
+        body_seconds=config.body_seconds,
+    )
+    return [*support.routes(), *ticket.routes()]
 
 
 def _own_checks(pool: Pool, sidecar: Sidecar) -> dict[str, Check]:

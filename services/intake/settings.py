@@ -1,6 +1,7 @@
 """Intake's settings."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
@@ -63,9 +64,17 @@ class IntakeSettings(GmailSettings, ServiceSettings):
         le=10,
         description="own proxies before the HTTP edge; each adds the address that it saw to `X-Forwarded-For`",
     )
-    expected_reply: Text = Field(
-        default="Usually within a few minutes, at the latest within 24 hours.",
-        description="what a customer is told about the time of an answer",
+    expected_reply: str = Field(
+        default="",
+        description="what a customer is told about the time of an answer; empty: a few minutes, at most 24 hours, "
+        "said in the reader's language",
+    )
+    web_dir: Path = Field(
+        default=Path("build/web"),
+        description="folder of the built pages; without it the API works alone",
+    )
+    form_posts_per_minute: int = Field(
+        default=60, gt=0, description="forms that one email address may be given in a minute"
     )
 
     twilio_account_sid: Text = Field(description="our account at Twilio")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from uuid import uuid4
 
 import asyncpg
@@ -19,23 +19,6 @@ SECONDS = 60.0
 # Longer than any answer takes, so that silence means silence.
 SILENT_SECONDS = 6.0
 PERSON = "Robin Example"
-
-
-@pytest.fixture
-async def agent(
-    stack: RunningStack,
-) -> AsyncIterator["agent_service_pb2_grpc.AgentServiceAsyncStub"]:
-    settings = stack.environment.service("agent")
-    key = (("x-api-key", settings["FTE_API_KEY"]),)
-
-    class WithKey(grpc.aio.UnaryUnaryClientInterceptor):
-        async def intercept_unary_unary(self, continuation, client_call_details, request):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-            details = client_call_details._replace(metadata=grpc.aio.Metadata(*key))
-            return await continuation(details, request)
-
-    address = f"127.0.0.1:{settings['FTE_LOCAL_GRPC_PORT']}"
-    async with grpc.aio.insecure_channel(address, interceptors=[WithKey()]) as channel:
-        yield agent_service_pb2_grpc.AgentServiceStub(channel)
 
 
 @pytest.mark.timeout(400)

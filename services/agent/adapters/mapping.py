@@ -18,6 +18,7 @@ from services.agent.domain.turn import (
     CustomerId,
     Escalation,
     EscalationReason,
+    FormAction,
     HistoryLine,
     InboundText,
     Media,
@@ -43,6 +44,11 @@ _CHANNELS: dict[Channel, conversation_pb2.Channel.ValueType] = {
     Channel.WEB_FORM: conversation_pb2.CHANNEL_WEB_FORM,
 }
 _FROM_CHANNELS = {value: channel for channel, value in _CHANNELS.items()}
+_FORM_ACTIONS: dict[int, FormAction] = {
+    intake_service_pb2.FORM_ACTION_PERSON: FormAction.PERSON,
+    intake_service_pb2.FORM_ACTION_SOLVED: FormAction.SOLVED,
+    intake_service_pb2.FORM_ACTION_REOPEN: FormAction.REOPEN,
+}
 
 
 def channel_to_proto(channel: Channel) -> conversation_pb2.Channel.ValueType:
@@ -91,6 +97,7 @@ def inbound_text(
         status_url=form.status_url if form else "",
         conflicting=conflicting,
         media=tuple(_media(one.content_type, one.problem) for one in message.whatsapp.media),
+        form_action=_FORM_ACTIONS.get(form.action) if form else None,
     )
 
 
@@ -126,6 +133,7 @@ def turn_to_proto(turn: Turn) -> customer_actor_pb2.Turn:
                     )
                     for one in m.media
                 ],
+                form_action=m.form_action or "",
             )
             for m in turn.batch
         ],
@@ -170,6 +178,7 @@ def turn_from_proto(turn: customer_actor_pb2.Turn) -> Turn:
                 status_url=m.status_url,
                 conflicting=m.conflicting,
                 media=tuple(_media(one.content_type, one.problem) for one in m.media),
+                form_action=FormAction(m.form_action) if m.form_action else None,
             )
             for m in turn.batch
         ),
@@ -273,6 +282,7 @@ def state_to_proto(state: State) -> customer_actor_pb2.Snapshot:
                 reference=t.reference,
                 subject=t.subject,
                 escalated=t.escalated,
+                resolved=t.resolved,
             )
             for t in state.tickets
         ],
@@ -294,7 +304,7 @@ def state_from_proto(snapshot: customer_actor_pb2.Snapshot) -> State | None:
         conversation_id=ConversationId(UUID(conversation)) if conversation else None,
         lines=tuple(_line_from_proto(line) for line in snapshot.lines),
         tickets=tuple(
-            Ticket(TicketId(UUID(t.ticket_id)), t.reference, t.subject, t.escalated)
+            Ticket(TicketId(UUID(t.ticket_id)), t.reference, t.subject, t.escalated, t.resolved)
             for t in snapshot.tickets
         ),
         channels=tuple(channel_from_proto(c) for c in snapshot.channels),

@@ -11,7 +11,7 @@ from chassis.ledger import Row
 from fte.agent.v1 import agent_events_pb2
 from fte.intake.v1 import intake_service_pb2
 from fte.metrics.v1 import metrics_events_pb2
-from services.agent.adapters import mail_threads
+from services.agent.adapters import mail_threads, ticket_rows
 from services.agent.adapters.escalations import announce, escalate
 from services.agent.adapters.event_log import append_events
 from services.agent.adapters.mapping import channel_to_proto, outbound_message, timestamp
@@ -29,6 +29,8 @@ from services.agent.domain.events import (
     SendFailed,
     TakenOver,
     TicketOpened,
+    TicketReopened,
+    TicketResolved,
     TurnFailed,
 )
 from services.agent.domain.turn import Channel, Turn
@@ -106,6 +108,10 @@ class _Projector:
                 await self._respond(event)
             case Escalated():
                 await self._escalate(event)
+            case TicketResolved():
+                await ticket_rows.resolve(self._connection, self._turn, event, self._now)
+            case TicketReopened():
+                await ticket_rows.reopen(self._connection, self._turn, event, self._now)
             case GivenUp():
                 await self._give_up(event)
             case TurnFailed():
@@ -145,21 +151,7 @@ class _Projector:
 
     async def _open_ticket(self, event: TicketOpened) -> None:
         self._reference = event.reference
-        await self._connection.execute(
-            "INSERT INTO agent.tickets (ticket_id, reference, customer_id, side, conversation_id, "
-            "channel, status, priority, category, subject, create_time, update_time) "
-            "VALUES ($1, $2, $3, $4, $5, $6, 'in_progress', $7, $8, $9, $10, $10)",
-            event.ticket_id,
-            event.reference,
-            self._turn.customer_id,
-            self._turn.side,
-            self._turn.conversation_id,
-            event.channel,
-            event.priority,
-            event.category,
-            event.subject,
-            self._now,
-        )
+        await ticket_rows.open_ticket(self._connection, self._turn, event, self._now)
 
     async def _take_messages(self, event: MessagesTaken) -> None:
         await self._connection.execute(

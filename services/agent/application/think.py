@@ -41,6 +41,7 @@ from services.agent.domain.turn import (
     Channel,
     Escalation,
     EscalationReason,
+    FormAction,
     InboundText,
     MediaProblem,
     Turn,
@@ -161,7 +162,9 @@ class Thinker:
         # A guess yields to what the conversation was held in.
         guessed = not judgement.language_certain and turn.language != DEFAULT_LANGUAGE
         language = turn.language if guessed else judgement.language
-        return doubt or judgement.escalation, language
+        asked = any(message.form_action is FormAction.PERSON for message in turn.batch)
+        wanted = Escalation(EscalationReason.EXPLICIT_HUMAN_REQUEST, Urgency.HIGH)
+        return doubt or judgement.escalation or (wanted if asked else None), language
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from services.agent.domain.decisions import (
     Clock,
     decide_answer,
     decide_failure,
+    decide_marked,
     decide_wait_notice,
     decide_with_human,
 )
@@ -26,6 +27,7 @@ from services.agent.domain.turn import (
     Channel,
     ConversationId,
     CustomerId,
+    FormAction,
     InboundText,
     MessageId,
     Owner,
@@ -40,6 +42,7 @@ from services.agent.domain.window import is_open
 # A lease outlives two missed renewals of one second each.
 LEASE = timedelta(seconds=3)
 MAX_BATCH = 20
+_MARKS = frozenset({FormAction.SOLVED, FormAction.REOPEN})
 
 LimitsOf = Callable[[Channel], Limits]
 
@@ -123,8 +126,8 @@ class Turns:
     ) -> Begun | Commit | None:
         """Hands out the batch that is due under a lease; None when nothing is due or another runner has it.
 
-        Two batches end here without a model: one that was begun too often, because it keeps killing its
-        runner, and one whose matter a person has.
+        Three batches end here without a model: one that was begun too often, because it keeps killing its
+        runner, one whose matter a person has, and one that only says whether the matter is solved.
         """
         async with self._heads.transaction(customer_id, side) as transaction:
             head = await transaction.lock()
@@ -144,6 +147,9 @@ class Turns:
                 return await self._tell_to_wait(transaction, turn, state, limits, clock)
             cap = self._times.cap(turn.channel)
             await transaction.open_turn(turn, runner, self._times.lease, cap)
+            if turn.batch[0].form_action in _MARKS:
+                events = decide_marked(state, turn, self._phrases.of(state.language), clock)
+                return await self._write(transaction, turn, state, events)
             if head.owner is Owner.HUMAN:
                 events = decide_with_human(state, turn, self._phrases.of(state.language), clock)
                 return await self._write(transaction, turn, state, events)
@@ -287,7 +293,7 @@ async def read_state(transaction: HeadTransaction, head: HeadRow, cached: State 
 
 
 def _first_batch(waiting: Sequence[InboundText]) -> tuple[InboundText, ...]:
-    """The oldest waiting messages that belong together: one channel, form, thread and subject; the rest queues behind."""
+    """The oldest waiting messages that belong together: one channel, form, thread, subject and action; the rest queues behind."""
     batch: list[InboundText] = []
     for message in waiting:
         if _kind(message) != _kind(batch[0] if batch else message):
@@ -296,9 +302,10 @@ def _first_batch(waiting: Sequence[InboundText]) -> tuple[InboundText, ...]:
     return tuple(batch)
 
 
-def _kind(message: InboundText) -> tuple[Channel, TicketId | None, str]:
+def _kind(message: InboundText) -> tuple[Channel, TicketId | None, str, FormAction | None]:
     thread = message.thread.ticket_id if message.thread else None
-    return message.channel, message.form_ticket_id or thread, topic(mail_subject(message))
+    matter = message.form_ticket_id or thread
+    return message.channel, matter, topic(mail_subject(message)), message.form_action
 
 
 def _turn(

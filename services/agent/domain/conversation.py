@@ -1,6 +1,6 @@
 """The state of one side of a customer: bounded, and a pure fold over the events since the conversation began."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,6 +13,8 @@ from services.agent.domain.events import (
     MessagesTaken,
     ResponseGiven,
     TicketOpened,
+    TicketReopened,
+    TicketResolved,
 )
 from services.agent.domain.topics import begins_anew, mail_subject, topic
 from services.agent.domain.turn import (
@@ -38,6 +40,7 @@ class Ticket:
     reference: str
     subject: str
     escalated: bool = False
+    resolved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +135,11 @@ def evolve(state: State, event: Event) -> State:
                 last_message_time=event.create_time,
             )
         case Escalated():
-            return replace(
-                state,
-                tickets=tuple(
-                    replace(t, escalated=True) if t.ticket_id == event.ticket_id else t
-                    for t in state.tickets
-                ),
-            )
+            return _with_ticket(state, event.ticket_id, lambda t: replace(t, escalated=True))
+        case TicketResolved():
+            return _with_ticket(state, event.ticket_id, lambda t: replace(t, resolved=True))
+        case TicketReopened():
+            return _with_ticket(state, event.ticket_id, lambda t: replace(t, resolved=False))
         case HandedBack():
             return _handed_back(state, event)
         case _:  # Failures and takeovers change no line of the conversation.
@@ -150,6 +151,11 @@ def evolve_all(state: State, events: Iterable[Event], version: int) -> State:
     for event in events:
         state = evolve(state, event)
     return replace(state, version=version)
+
+
+def _with_ticket(state: State, ticket_id: TicketId, change: Callable[[Ticket], Ticket]) -> State:
+    tickets = tuple(change(t) if t.ticket_id == ticket_id else t for t in state.tickets)
+    return replace(state, tickets=tickets)
 
 
 def _handed_back(state: State, event: HandedBack) -> State:

@@ -20,6 +20,8 @@ from services.agent.domain.events import (
     ResponseGiven,
     TakenMessage,
     TicketOpened,
+    TicketReopened,
+    TicketResolved,
     TurnFailed,
 )
 from services.agent.domain.formatting import FormatContext, Limits, Part, format_answer
@@ -30,6 +32,7 @@ from services.agent.domain.turn import (
     Channel,
     Escalation,
     EscalationReason,
+    FormAction,
     MessageId,
     Role,
     Side,
@@ -117,6 +120,27 @@ def decide_wait_notice(
     ]
 
 
+def decide_marked(state: State, turn: Turn, phrases: Phrases, clock: Clock) -> list[Event]:
+    """Files that the customer calls the matter solved, or not solved after all; nothing is said.
+
+    A matter that waited for a person before waits for one again.
+    """
+    subject = turn.batch[0].subject or phrases.message_subject
+    ticket, opened = _ticket(state, turn, subject, "general", "medium", clock)
+    solved = turn.batch[-1].form_action is FormAction.SOLVED
+    events = [
+        *_opening(state, turn, clock),
+        *(event for event in opened if not (solved and isinstance(event, TicketReopened))),
+        _taken(turn, ticket, "noted"),
+    ]
+    if solved and not ticket.resolved:
+        events.append(TicketResolved(ticket.ticket_id, clock.now))
+    elif not solved and ticket.resolved and ticket.escalated:
+        wanted = Escalation(EscalationReason.EXPLICIT_HUMAN_REQUEST, Urgency.NORMAL)
+        events.append(_escalated(turn, ticket, wanted, clock))
+    return events
+
+
 def decide_reply(
     state: State,
     turn: Turn,
@@ -145,7 +169,8 @@ def decide_reply(
         create_time=clock.now,
         speaker=person,
     )
-    return [*opened, response]
+    # A person's closing word leaves a solved matter solved.
+    return [*(event for event in opened if isinstance(event, TicketOpened)), response]
 
 
 def decide_failure(
@@ -198,7 +223,8 @@ def _ticket(
     if not turn.new_conversation:
         known = state.ticket(form or (turn.batch[0] if turn.batch else None))
         if known is not None:
-            return known, []
+            reopened = TicketReopened(known.ticket_id, clock.now)
+            return known, [reopened] if known.resolved else []
     ticket_id = form.form_ticket_id if form else None
     if ticket_id is None:
         ticket_id = TicketId(clock.new_id())

@@ -78,7 +78,7 @@ class TakenMessage:
 
 @dataclass(frozen=True, slots=True)
 class MessagesTaken:
-    """A batch was worked on and is over; `outcome` is answered, escalated, with_human or failed.
+    """A batch was worked on and is over; `outcome` is answered, escalated, with_human, noted or failed.
 
     `language` is empty when nobody recognised it: the conversation's is what it was.
     """
@@ -135,6 +135,24 @@ class Escalated:
     urgency: Urgency
     channel: Channel
     type: Literal["escalated"] = "escalated"
+
+
+@dataclass(frozen=True, slots=True)
+class TicketResolved:
+    """The customer calls the matter solved."""
+
+    ticket_id: TicketId
+    resolve_time: datetime
+    type: Literal["ticket_resolved"] = "ticket_resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class TicketReopened:
+    """A matter that was called solved goes on."""
+
+    ticket_id: TicketId
+    reopen_time: datetime
+    type: Literal["ticket_reopened"] = "ticket_reopened"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +225,8 @@ Event = (
     | MessagesTaken
     | ResponseGiven
     | Escalated
+    | TicketResolved
+    | TicketReopened
     | TurnFailed
     | GivenUp
     | SendFailed

@@ -51,6 +51,14 @@ class Role(StrEnum):
     SYSTEM = "system"
 
 
+class FormAction(StrEnum):
+    """What a customer does on the status page beside writing."""
+
+    PERSON = "person"
+    SOLVED = "solved"
+    REOPEN = "reopen"
+
+
 class EscalationReason(StrEnum):
     """Why a person must take over: the closed list that events, tickets and reports use."""
 
@@ -124,6 +132,7 @@ class InboundText:
     conflicting: bool = False
     media: tuple[Media, ...] = ()
     thread: MailThread | None = None
+    form_action: FormAction | None = None
 
 
 @dataclass(frozen=True, slots=True)

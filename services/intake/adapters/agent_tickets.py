@@ -20,6 +20,7 @@ class Line:
     text: str = field(repr=False)
     time: datetime
     delivery_status: str = ""
+    message_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class AgentTickets:
                     m.content,
                     m.create_time.ToDatetime(tzinfo=UTC),
                     m.delivery_status,
+                    UUID(m.message_id),
                 )
                 for m in answer.messages
             ),

@@ -10,6 +10,7 @@ from fte.intake.v1 import intake_service_pb2
 from services.intake.application.messages import (
     Assurance,
     Channel,
+    FormAction,
     Handle,
     HandleType,
     InboundMessage,
@@ -29,6 +30,12 @@ _HANDLE_TYPES = {
     HandleType.WHATSAPP_USER: conversation_pb2.HANDLE_TYPE_WHATSAPP_USER,
 }
 _FROM_HANDLE_TYPES = {value: kind for kind, value in _HANDLE_TYPES.items()}
+_FORM_ACTIONS = {
+    FormAction.PERSON: intake_service_pb2.FORM_ACTION_PERSON,
+    FormAction.SOLVED: intake_service_pb2.FORM_ACTION_SOLVED,
+    FormAction.REOPEN: intake_service_pb2.FORM_ACTION_REOPEN,
+}
+_FROM_FORM_ACTIONS = {value: action for action, value in _FORM_ACTIONS.items()}
 _ASSURANCES = {
     Assurance.VERIFIED: conversation_pb2.ASSURANCE_VERIFIED,
     Assurance.CLAIMED: conversation_pb2.ASSURANCE_CLAIMED,
@@ -86,6 +93,8 @@ def message_content(message: InboundMessage) -> bytes:
         content.web_form.category = facts.category
         content.web_form.priority = facts.priority
         content.web_form.status_url = facts.status_url
+        if facts.action is not None:
+            content.web_form.action = _FORM_ACTIONS[facts.action]
     return content.SerializeToString()
 
 
@@ -145,6 +154,7 @@ def form_from_row(
             category=form.category,
             priority=form.priority,
             status_url=form.status_url,
+            action=_FROM_FORM_ACTIONS.get(form.action),
         ),
         accept_time=accept_time,
     )

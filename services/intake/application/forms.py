@@ -1,36 +1,52 @@
-"""The support form's rules: what its fields must be, and what to tell who filled them in."""
+"""The support form's rules: what its fields must be, and what is wrong with those that break them."""
 
 import hashlib
 import json
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from email_validator import EmailNotValidError, validate_email
 
-CATEGORIES = {
-    "general": "General question",
-    "technical": "Technical problem",
-    "billing": "Billing",
-    "feedback": "Feedback",
-    "bug_report": "Bug report",
-}
-PRIORITIES = {"low": "Low", "medium": "Medium", "high": "High"}
+CATEGORIES = ("general", "technical", "billing", "feedback", "bug_report")
+PRIORITIES = ("low", "medium", "high")
 DEFAULT_PRIORITY = "medium"
 
+# Fewest and most characters.
 NAME_LENGTH = (2, 100)
 SUBJECT_LENGTH = (5, 200)
 MESSAGE_LENGTH = (10, 5000)
 REPLY_LENGTH = (1, 5000)
 FIELDS = ("name", "email", "subject", "category", "priority", "message")
+# People do not see this field; programs that fill in whatever they find give themselves away.
+TRAP = "website"
+
+
+class Fault(StrEnum):
+    """What is wrong with a field; in which words that is said depends on the reader's language."""
+
+    MISSING = "missing"
+    SHORT = "short"
+    LONG = "long"
+    FORMAT = "format"
+    CHOICE = "choice"
+    FILLED = "filled"
+    WRONG = "wrong"
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One wrong field and what to do about it."""
+    """One wrong field; `least` and `most` are the lengths that it may have, 0 where length is no matter.
+
+    `choices` are the values that it may take, empty where any may be.
+    """
 
     field: str
-    message: str
+    fault: Fault
+    least: int = 0
+    most: int = 0
+    choices: tuple[str, ...] = ()
 
 
 class FormInvalidError(Exception):
@@ -66,41 +82,27 @@ def read_form(fields: Mapping[str, object]) -> Form:
 
     """
     given = {name: _text(fields.get(name)) for name in FIELDS}
-    errors: list[FieldError] = []
-    email = ""
-    for name in FIELDS:
-        problem: str | None = None
-        match name:
-            case "name":
-                problem = _length(_line(given[name]), NAME_LENGTH, "Enter your name", "Your name")
-            case "email":
-                email, problem = _email(_line(given[name]))
-            case "subject":
-                problem = _length(
-                    _line(given[name]), SUBJECT_LENGTH, "Enter a subject", "The subject"
-                )
-            case "category":
-                problem = _choice(
-                    given[name], CATEGORIES, "Choose what your message is about", required=True
-                )
-            case "priority":
-                problem = _choice(given[name], PRIORITIES, "Choose a priority", required=False)
-            case _:
-                problem = _length(
-                    _lines(given[name]), MESSAGE_LENGTH, "Enter your message", "Your message"
-                )
-        if problem is not None:
-            errors.append(FieldError(name, problem))
-    if errors:
-        raise FormInvalidError(tuple(errors))
-    return Form(
+    form = Form(
         name=_line(given["name"]),
-        email=email,
+        email=_address(given["email"]),
         subject=_line(given["subject"]),
         category=given["category"].strip(),
         priority=given["priority"].strip() or DEFAULT_PRIORITY,
         message=_lines(given["message"]),
     )
+    found = (
+        _length("name", form.name, NAME_LENGTH),
+        _email(given["email"], form.email),
+        _length("subject", form.subject, SUBJECT_LENGTH),
+        _choice("category", form.category, CATEGORIES),
+        _choice("priority", form.priority, PRIORITIES),
+        _length("message", form.message, MESSAGE_LENGTH),
+        FieldError(TRAP, Fault.FILLED) if _text(fields.get(TRAP)) else None,
+    )
+    errors = tuple(error for error in found if error is not None)
+    if errors:
+        raise FormInvalidError(errors)
+    return form
 
 
 def read_reply(fields: Mapping[str, object]) -> str:
@@ -111,9 +113,9 @@ def read_reply(fields: Mapping[str, object]) -> str:
 
     """
     message = _lines(_text(fields.get("message")))
-    problem = _length(message, REPLY_LENGTH, "Enter your reply", "Your reply")
-    if problem is not None:
-        raise FormInvalidError((FieldError("message", problem),))
+    error = _length("reply", message, REPLY_LENGTH)
+    if error is not None:
+        raise FormInvalidError((error,))
     return message
 
 
@@ -134,29 +136,30 @@ def _lines(text: str) -> str:
     return unicodedata.normalize("NFC", unified).strip()
 
 
-def _length(text: str, limits: tuple[int, int], missing: str, what: str) -> str | None:
+def _length(field: str, text: str, limits: tuple[int, int]) -> FieldError | None:
     least, most = limits
     if not text:
-        return missing
+        return FieldError(field, Fault.MISSING, least, most)
     if len(text) < least:
-        return f"{what} must be {least} characters or more"
+        return FieldError(field, Fault.SHORT, least, most)
     if len(text) > most:
-        return f"{what} must be {most} characters or fewer"
+        return FieldError(field, Fault.LONG, least, most)
     return None
 
 
-def _email(text: str) -> tuple[str, str | None]:
-    if not text:
-        return "", "Enter your email address"
+def _address(text: str) -> str:
+    """The normalised address, empty if it is none."""
     try:
-        checked = validate_email(text, check_deliverability=False)
+        return validate_email(_line(text), check_deliverability=False).normalized.lower()
     except EmailNotValidError:
-        return "", "Enter an email address in the correct format, like name@example.com"
-    return checked.normalized.lower(), None
+        return ""
 
 
-def _choice(text: str, choices: Mapping[str, str], missing: str, *, required: bool) -> str | None:
-    value = text.strip()
-    if value in choices or (not value and not required):
+def _email(text: str, address: str) -> FieldError | None:
+    if address:
         return None
-    return f"{missing}: {', '.join(choices)}"
+    return FieldError("email", Fault.FORMAT if text.strip() else Fault.MISSING)
+
+
+def _choice(field: str, value: str, choices: tuple[str, ...]) -> FieldError | None:
+    return None if value in choices else FieldError(field, Fault.CHOICE, choices=choices)

@@ -51,6 +51,14 @@ class MediaProblem(StrEnum):
     TOO_LARGE = "too_large"
 
 
+class FormAction(StrEnum):
+    """What a customer does on the status page beside writing."""
+
+    PERSON = "person"
+    SOLVED = "solved"
+    REOPEN = "reopen"
+
+
 @dataclass(frozen=True, slots=True)
 class Handle:
     """One typed, normalised address."""
@@ -113,6 +121,7 @@ class WebFormFacts:
     category: str
     priority: str
     status_url: str
+    action: FormAction | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """Taking a form or a status-page reply in: the same key gives the same answer, another body is a conflict."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from services.intake.application.forms import Form
 from services.intake.application.messages import (
     Assurance,
     Channel,
+    FormAction,
     Handle,
     HandleType,
     InboundMessage,
@@ -76,8 +77,15 @@ class Submissions:
         )
         return await self._file(message, facts)
 
-    async def reply(self, ticket_id: UUID, text: str, raw: bytes, idempotency_key: str) -> Receipt:
-        """Takes a reply from the status page in, on the side and with the address of the form.
+    async def reply(
+        self,
+        ticket_id: UUID,
+        text: str,
+        raw: bytes,
+        idempotency_key: str,
+        action: FormAction | None = None,
+    ) -> Receipt:
+        """Takes a reply or an action from the status page in, on the side and with the address of the form.
 
         Raises:
             UnknownTicketError: if no form has this ticket id.
@@ -97,8 +105,8 @@ class Submissions:
             sender_name=first.sender_name,
             subject=first.subject,
             body=text,
-            web_form=first.facts,
-            request_hash=hashlib.sha256(text.encode()).digest(),
+            web_form=replace(first.facts, action=action),
+            request_hash=_reply_hash(text, action),
         )
         return await self._file(message, first.facts)
 
@@ -116,3 +124,7 @@ class Submissions:
             if stored is not None and stored.request_hash != message.request_hash:
                 raise KeyReusedError
         return Receipt(facts.ticket_id, facts.reference, facts.status_url, accepted.inbox_id)
+
+
+def _reply_hash(text: str, action: FormAction | None) -> bytes:
+    return hashlib.sha256((f"{action}\0{text}" if action else text).encode()).digest()

@@ -10,6 +10,7 @@ from tests.faults.mutants.catalogue_providers import PROVIDERS
 from tests.faults.mutants.catalogue_sending import SENDING
 from tests.faults.mutants.catalogue_takeover import TAKEOVER
 from tests.faults.mutants.catalogue_turns import TURNS
+from tests.faults.mutants.catalogue_web import WEB
 from tests.faults.mutants.catalogue_whatsapp import WHATSAPP
 from tests.faults.mutants.catalogue_worlds import WORLDS
 from tests.faults.mutants.catalogue_worlds_database import WORLDS_DATABASE
@@ -17,6 +18,6 @@ from tests.faults.mutants.catalogue_worlds_sending import WORLDS_SENDING
 from tests.faults.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
-    *INTAKE, *EDGE, *MAIL, *MAILBOXES, *LEDGERS, *TURNS, *LOOP, *TAKEOVER, *SENDING, *PROVIDERS, *WHATSAPP, *WORLDS,
+    *INTAKE, *WEB, *EDGE, *MAIL, *MAILBOXES, *LEDGERS, *TURNS, *LOOP, *TAKEOVER, *SENDING, *PROVIDERS, *WHATSAPP, *WORLDS,
     *WORLDS_SENDING, *WORLDS_DATABASE,
 )  # fmt: skip

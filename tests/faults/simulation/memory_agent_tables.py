@@ -31,6 +31,8 @@ from services.agent.domain.events import (
     ResponseGiven,
     TakenOver,
     TicketOpened,
+    TicketReopened,
+    TicketResolved,
     TurnFailed,
 )
 from services.agent.domain.flood import PACE, is_told
@@ -272,6 +274,11 @@ class AgentInMemory:
             case ConversationStarted():
                 head.conversation_id, head.conversation_version = event.conversation_id, version
             case TicketOpened():
+                waits = self.tickets.get(event.ticket_id) == "escalated"
+                self.tickets[event.ticket_id] = "escalated" if waits else "in_progress"
+            case TicketResolved():
+                self._resolve(event.ticket_id)
+            case TicketReopened():
                 self.tickets[event.ticket_id] = "in_progress"
             case MessagesTaken():
                 self._take(turn, key, event)
@@ -290,6 +297,12 @@ class AgentInMemory:
         """Makes a ticket a person's task."""
         self.tickets[ticket_id] = "escalated"
         self.escalations.append(Escalation(escalation_id, ticket_id, key, reason))
+
+    def _resolve(self, ticket_id: UUID) -> None:
+        self.tickets[ticket_id] = "resolved"
+        for escalation in self.escalations:
+            if escalation.ticket_id == ticket_id:
+                escalation.status = "resolved"
 
     def _change_owner(self, key: HeadKey, *, taken: bool) -> None:
         before, after = ("open", "claimed") if taken else ("claimed", "resolved")

@@ -25,6 +25,7 @@ from services.agent.domain.reading import Reading, read
 from services.agent.domain.turn import (
     Channel,
     EscalationReason,
+    FormAction,
     HistoryLine,
     InboundText,
     MessageId,
@@ -44,7 +45,7 @@ from tests.fakes.agent import (
     local_judge,
 )
 from tests.fakes.phrases import BOOK, ENGLISH
-from tests.unit.agent.turns import NOW, text, turn
+from tests.unit.agent.turns import NOW, form, text, turn
 
 KNOWLEDGE = MemoryKnowledge()
 MESSAGE = "Select **Forgot password?** on the sign-in page."
@@ -104,6 +105,14 @@ async def test_a_trigger_never_reaches_the_model() -> None:
     assert answer.escalation is not None
     assert (answer.escalation.reason, answer.response) == (EscalationReason.PRICING_INQUIRY, "")
     assert (answer.model, answer.ticket_priority) == ("rules", "medium")
+
+
+async def test_asking_for_a_person_on_the_status_page_reaches_one_whatever_the_words() -> None:
+    asked = replace(form("How do I reset my password?"), form_action=FormAction.PERSON)
+    answer = await think(turn(asked), ScriptedModel())
+    assert answer.escalation is not None
+    assert answer.escalation.reason is EscalationReason.EXPLICIT_HUMAN_REQUEST
+    assert not answer.response
 
 
 async def test_every_message_of_the_batch_has_its_sentiment() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 import httpx
@@ -18,18 +19,28 @@ from fte.metrics.v1 import metrics_service_pb2 as metrics
 from services.intake.adapters.agent_tickets import AgentTickets, TicketView
 from services.intake.adapters.customer_lookup import CustomerLookup
 from services.intake.adapters.http.access import KeyGate
+from services.intake.adapters.http.built_pages import BuiltPages
 from services.intake.adapters.http.description import Description
 from services.intake.adapters.http.health import HealthPage
+from services.intake.adapters.http.pages import Pages
 from services.intake.adapters.http.problems import Problem
 from services.intake.adapters.http.rest import Rest
 from services.intake.adapters.http.server import Limits, application
-from services.intake.adapters.http.support import Support, on_problem
+from services.intake.adapters.http.support import Assets, Problems, Support
+from services.intake.adapters.http.ticket_access import TicketAccess
+from services.intake.adapters.http.ticket_events import TicketEvents
+from services.intake.adapters.http.ticket_page import TicketPage
 from services.intake.adapters.http.webhooks import GmailPush, TwilioWebhooks
 from services.intake.adapters.neighbours import Neighbours
+from services.intake.adapters.ticket_reading import TicketReading
+from services.intake.adapters.ticket_watching import TicketWatching
 from services.intake.application.api_keys import Holder, Scope
+from services.intake.application.form_limit import FormLimit
+from services.intake.application.ports import Inbox
 from services.intake.application.rate_limits import RateLimit
 from services.intake.application.submissions import Submissions
 from services.intake.application.tickets import TicketLinks
+from tests.unit.intake.built import build
 from tests.unit.intake.intake_fakes import MemoryInbox
 from tests.unit.intake.test_intake_push_token import Issuer
 
@@ -112,9 +123,12 @@ class Tickets(AgentTickets):
 
     def __init__(self) -> None:
         self.views: dict[UUID, TicketView] = {}
+        self.away = False
 
     async def ticket(self, ticket_id: UUID) -> TicketView | None:
         """Returns a ticket."""
+        if self.away:
+            raise Unavailable("The agent is away.", metadata={"dependency": "agent"})
         return self.views.get(ticket_id)
 
 
@@ -139,12 +153,22 @@ class Edge:
         self.woken.append(mailbox)
 
 
+def web(inbox: Inbox, tickets: AgentTickets, built: BuiltPages) -> list[Route]:
+    """The web channel's routes; streams end after a moment."""
+    submissions, access, pages = Submissions(inbox, LINKS), TicketAccess(LINKS, URL), Pages(built)
+    reading = TicketReading(tickets, submissions)
+    watching = TicketWatching(reading, most=3, most_each=2)
+    events = TicketEvents(watching, beat_seconds=0.05, longest_seconds=0.1)
+    limit = FormLimit(30, lambda: 0.0)
+    support = Support(submissions, access, pages, limit, expected_reply="", body_seconds=0.5)
+    page = TicketPage(submissions, access, reading, events, pages, body_seconds=0.5)
+    return [*support.routes(), *page.routes(), *Assets(built).routes()]
+
+
 @pytest.fixture
-async def edge() -> AsyncIterator[Edge]:
+async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     inbox, tickets, issuer = MemoryInbox(), Tickets(), Issuer()
-    support = Support(
-        Submissions(inbox, LINKS), LINKS, tickets, expected_reply="Soon.", body_seconds=0.5
-    )
+    built = BuiltPages(build(tmp_path / "web"))
     twilio = TwilioWebhooks(
         inbox,
         public_url=URL,
@@ -174,10 +198,13 @@ async def edge() -> AsyncIterator[Edge]:
     made.keys.scopes = {KEY: frozenset(Scope), ONLY_METRICS: frozenset({Scope.METRICS})}
     gate = KeyGate(made.keys, RateLimit(60, KEY_BURST, lambda: made.now))
     rest = Rest(gate, made.others, CustomerLookup(made.others, lambda: made.now))
-    parts = (support, twilio, push, health, rest, Description(URL))
-    made.routes = [route for part in parts for route in part.routes()]
+    parts = (twilio, push, health, rest, Description(URL))
+    made.routes = [
+        *web(inbox, tickets, built),
+        *(route for part in parts for route in part.routes()),
+    ]
     limits = Limits(RateLimit(60, ADDRESS_BURST, lambda: made.now), proxies=1)
-    app = application(made.routes, [ORIGIN], {Problem: on_problem}, limits=limits)
+    app = application(made.routes, [ORIGIN], {Problem: Problems(Pages(built))}, limits=limits)
     made.http = httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=False),
         base_url="http://127.0.0.1:8080",

@@ -29,11 +29,20 @@ def test_a_token_has_160_bits_and_opens_one_ticket_only() -> None:
     assert not TicketLinks("https://support.example.com", "t" * 32).opens(ticket_id, token)
 
 
-def test_the_link_carries_the_token() -> None:
+def test_the_link_carries_the_token_where_no_log_sees_it() -> None:
     ticket_id = uuid4()
     assert LINKS.status_url(ticket_id) == (
-        f"https://support.example.com/support/ticket/{ticket_id}?token={LINKS.token(ticket_id)}"
+        f"https://support.example.com/support/ticket/{ticket_id}#{LINKS.token(ticket_id)}"
     )
+
+
+def test_a_confirmations_seal_opens_no_ticket() -> None:
+    ticket_id, other = uuid4(), uuid4()
+    seal = LINKS.seal(ticket_id)
+    assert LINKS.sealed(ticket_id, seal)
+    assert not LINKS.sealed(other, seal)
+    assert not LINKS.sealed(ticket_id, LINKS.token(ticket_id))
+    assert not LINKS.opens(ticket_id, seal)
 
 
 def test_a_key_gives_one_id_and_no_key_a_fresh_one() -> None:

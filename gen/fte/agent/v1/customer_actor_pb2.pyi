@@ -256,6 +256,7 @@ class BatchMessage(_message.Message):
     STATUS_URL_FIELD_NUMBER: _builtins.int
     CONFLICTING_FIELD_NUMBER: _builtins.int
     MEDIA_FIELD_NUMBER: _builtins.int
+    FORM_ACTION_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """message_id is a UUID."""
     channel: _conversation_pb2.Channel.ValueType
@@ -278,6 +279,8 @@ class BatchMessage(_message.Message):
     """status_url is the customer's link to the status page, empty on other channels."""
     conflicting: _builtins.bool
     """conflicting is true when identity says that who wrote it is in doubt: a person answers."""
+    form_action: _builtins.str
+    """form_action is person, solved or reopen, empty for a message of words alone."""
     @_builtins.property
     def accept_time(self) -> _timestamp_pb2.Timestamp:
         """accept_time is when the inbox row was committed."""
@@ -302,10 +305,11 @@ class BatchMessage(_message.Message):
         status_url: _builtins.str = ...,
         conflicting: _builtins.bool = ...,
         media: _abc.Iterable[Global___BatchMedia] | None = ...,
+        form_action: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "category", b"category", "channel", b"channel", "conflicting", b"conflicting", "content", b"content", "form_reference", b"form_reference", "form_ticket_id", b"form_ticket_id", "media", b"media", "message_id", b"message_id", "priority", b"priority", "sender_name", b"sender_name", "status_url", b"status_url", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "category", b"category", "channel", b"channel", "conflicting", b"conflicting", "content", b"content", "form_action", b"form_action", "form_reference", b"form_reference", "form_ticket_id", b"form_ticket_id", "media", b"media", "message_id", b"message_id", "priority", b"priority", "sender_name", b"sender_name", "status_url", b"status_url", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1097,6 +1101,7 @@ class SnapshotTicket(_message.Message):
     REFERENCE_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     ESCALATED_FIELD_NUMBER: _builtins.int
+    RESOLVED_FIELD_NUMBER: _builtins.int
     ticket_id: _builtins.str
     """ticket_id is a UUID."""
     reference: _builtins.str
@@ -1105,6 +1110,8 @@ class SnapshotTicket(_message.Message):
     """subject says what it is about in a few words."""
     escalated: _builtins.bool
     """escalated is true while it waits for a person."""
+    resolved: _builtins.bool
+    """resolved is true while the customer calls it solved."""
     def __init__(
         self,
         *,
@@ -1112,10 +1119,11 @@ class SnapshotTicket(_message.Message):
         reference: _builtins.str = ...,
         subject: _builtins.str = ...,
         escalated: _builtins.bool = ...,
+        resolved: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["escalated", b"escalated", "reference", b"reference", "subject", b"subject", "ticket_id", b"ticket_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["escalated", b"escalated", "reference", b"reference", "resolved", b"resolved", "subject", b"subject", "ticket_id", b"ticket_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +20,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _FormAction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FormActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FormAction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FORM_ACTION_UNSPECIFIED: _FormAction.ValueType  # 0
+    """FORM_ACTION_UNSPECIFIED is an ordinary message."""
+    FORM_ACTION_PERSON: _FormAction.ValueType  # 1
+    """FORM_ACTION_PERSON asks for a person: the matter escalates whatever else the words say."""
+    FORM_ACTION_SOLVED: _FormAction.ValueType  # 2
+    """FORM_ACTION_SOLVED closes the matter without an answer."""
+    FORM_ACTION_REOPEN: _FormAction.ValueType  # 3
+    """FORM_ACTION_REOPEN opens a closed matter again without an answer."""
+
+class FormAction(_FormAction, metaclass=_FormActionEnumTypeWrapper):
+    """FormAction is what a customer does on the status page beside writing."""
+
+FORM_ACTION_UNSPECIFIED: FormAction.ValueType  # 0
+"""FORM_ACTION_UNSPECIFIED is an ordinary message."""
+FORM_ACTION_PERSON: FormAction.ValueType  # 1
+"""FORM_ACTION_PERSON asks for a person: the matter escalates whatever else the words say."""
+FORM_ACTION_SOLVED: FormAction.ValueType  # 2
+"""FORM_ACTION_SOLVED closes the matter without an answer."""
+FORM_ACTION_REOPEN: FormAction.ValueType  # 3
+"""FORM_ACTION_REOPEN opens a closed matter again without an answer."""
+Global___FormAction: _TypeAlias = FormAction  # noqa: Y015
 
 @_typing.final
 class FetchMessagesRequest(_message.Message):
@@ -347,6 +376,7 @@ class WebFormFacts(_message.Message):
     CATEGORY_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     STATUS_URL_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
     ticket_id: _builtins.str
     """ticket_id was given to the customer with the 201, a UUID; the agent opens or aliases a ticket of that id."""
     reference: _builtins.str
@@ -357,6 +387,8 @@ class WebFormFacts(_message.Message):
     """priority is low, medium or high."""
     status_url: _builtins.str
     """status_url is the customer's link to the status page; whoever holds it can read the ticket."""
+    action: Global___FormAction.ValueType
+    """action is what the customer did on the status page; unspecified for a message of words alone."""
     def __init__(
         self,
         *,
@@ -365,10 +397,11 @@ class WebFormFacts(_message.Message):
         category: _builtins.str = ...,
         priority: _builtins.str = ...,
         status_url: _builtins.str = ...,
+        action: Global___FormAction.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "priority", b"priority", "reference", b"reference", "status_url", b"status_url", "ticket_id", b"ticket_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "category", b"category", "priority", b"priority", "reference", b"reference", "status_url", b"status_url", "ticket_id", b"ticket_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,198 +1,233 @@
-"""The plain HTML pages: they work without JavaScript and follow the GOV.UK error pattern."""
+"""Composes the pages: which fragments, in which language, with what in their slots."""
 
-import base64
-import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from html import escape
-from uuid import uuid4
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
+from services.intake.adapters.agent_tickets import Line
+from services.intake.adapters.http.built_pages import BuiltPages, Html
+from services.intake.adapters.http.wording import Words
+from services.intake.adapters.ticket_reading import ShownTicket
 from services.intake.application.forms import (
     CATEGORIES,
     DEFAULT_PRIORITY,
     MESSAGE_LENGTH,
-    NAME_LENGTH,
     PRIORITIES,
     REPLY_LENGTH,
-    SUBJECT_LENGTH,
+    TRAP,
     FieldError,
 )
-from services.intake.application.submissions import Receipt
 
 KEY_FIELD = "idempotency_key"
-
-_STYLE = """
-body{font:1.125rem/1.5 system-ui,sans-serif;max-width:42rem;margin:0 auto;padding:1rem;color:#0b0c0c;background:#fff}
-label,legend{display:block;font-weight:600;margin:1rem 0 .25rem}
-input,select,textarea{font:inherit;width:100%;box-sizing:border-box;padding:.5rem;border:2px solid #0b0c0c}
-button{font:inherit;font-weight:600;margin-top:1.5rem;padding:.6rem 1.2rem;border:0;background:#00703c;color:#fff}
-:focus-visible{outline:3px solid #ffdd00;outline-offset:0;box-shadow:inset 0 0 0 2px #0b0c0c}
-.summary{border:4px solid #c21807;padding:1rem;margin:1rem 0}.summary a,.error{color:#a5140a;font-weight:600}
-.hint{color:#484d51}.line{border-left:4px solid #b1b4b6;padding:.25rem 1rem;margin:1rem 0}
-.line p{white-space:pre-wrap;overflow-wrap:anywhere;margin:.25rem 0}.reference{font-size:1.5rem;font-weight:700}
-"""
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_HEADERS = {
-    "cache-control": "no-store",
+PRIVATE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+_TEXT_FIELDS = ("name", "email", "subject", "message", TRAP)
+_CHOICES = {"category": CATEGORIES, "priority": PRIORITIES}
+_SECURITY = {
+    **PRIVATE,
     "content-security-policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "vary": "accept, accept-language, cookie",
 }
+_UNBUILT = (
+    "The API works; the pages are not built.\n"
+    "Install Node 20 or newer and run `make web`, then start intake again.\n"
+    "Messages are taken in by POST /support/submit.\n"
+)
 
 
-def form_page(
-    action: str,
-    *,
-    values: Mapping[str, object] | None = None,
-    errors: Sequence[FieldError] = (),
-    status: int = 200,
-) -> Response:
-    """Makes the support form, with what was filled in and what is wrong with it."""
-    given = {name: value for name, value in (values or {}).items() if isinstance(value, str)}
-    wrong = {error.field: error.message for error in errors}
-    key = given.get(KEY_FIELD) or uuid4().hex
-    fields = "".join(
-        (
-            _input("name", "Your name", given, wrong, NAME_LENGTH[1], "name"),
-            _input("email", "Your email address", given, wrong, 320, "email", kind="email"),
-            _input("subject", "Subject", given, wrong, SUBJECT_LENGTH[1], "off"),
-            _select("category", "What is it about?", {"": "Choose", **CATEGORIES}, given, wrong),
-            _select(
-                "priority", "Priority", PRIORITIES, {"priority": DEFAULT_PRIORITY, **given}, wrong
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page is: the way from its address to the public root, and the address that shows it again."""
+
+    root: str
+    here: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What somebody typed and what is wrong with it."""
+
+    values: Mapping[str, str]
+    errors: Sequence[FieldError] = ()
+
+
+NOTHING = Filled({})
+
+
+class Pages:
+    """Makes the responses that browsers show."""
+
+    def __init__(self, built: BuiltPages) -> None:
+        self._built = built
+
+    @property
+    def built(self) -> bool:
+        """Whether there are pages to show."""
+        return self._built.built
+
+    def unbuilt(self) -> Response:
+        """Says how to get the pages."""
+        return PlainTextResponse(_UNBUILT, 200, PRIVATE)
+
+    def form(self, words: Words, place: Place, filled: Filled = NOTHING) -> Response:
+        """Makes the form, with what was typed and what is wrong with it."""
+        wrong = {error.field: words.error(error) for error in filled.errors}
+        slots: dict[str, str] = {
+            "summary": self._summary(words, wrong),
+            "key": filled.values.get(KEY_FIELD) or uuid4().hex,
+            "state": _state(filled, wrong, MESSAGE_LENGTH[1]),
+        }
+        for name in _TEXT_FIELDS:
+            most = str(MESSAGE_LENGTH[1]) if name == "message" else ""
+            slots[f"field.{name}"] = self._field(
+                words, name, filled.values.get(name, ""), wrong, most=most
+            )
+        for name, choices in _CHOICES.items():
+            default = DEFAULT_PRIORITY if name == "priority" else ""
+            given = filled.values.get(name, default)
+            chosen = given if given in choices else "none"
+            slots[f"field.{name}"] = self._field(words, name, "", wrong, variant=f".{chosen}")
+        return self._page(words, "form", place, slots, words.say("form.title"), wrong)
+
+    def received(
+        self, words: Words, place: Place, reference: str, expected: str, status_url: str
+    ) -> Response:
+        """Makes the confirmation; `status_url` is empty where the reader has not shown that it is theirs."""
+        kept = "received.keep" if status_url else "received.unkept"
+        slots: dict[str, str] = {
+            "reference": reference,
+            "expected": expected,
+            "keep": self._built.fill(words.language, kept, {"link": status_url}),
+        }
+        return self._page(words, "received", place, slots, words.say("received.title"))
+
+    def ticket(
+        self, words: Words, place: Place, shown: ShownTicket, filled: Filled = NOTHING
+    ) -> Response:
+        """Makes the status page for who has no script: the thread, and a form for each thing to do."""
+        view, language = shown.view, words.language
+        wrong = {error.field: words.error(error) for error in filled.errors}
+        state = "resolved" if view.status == "resolved" else "open"
+        slots: dict[str, str] = {
+            "reference": view.reference,
+            "summary": self._summary(words, wrong),
+            "status": words.status(view.status),
+            "subject": view.subject,
+            "incomplete": Html("")
+            if shown.complete
+            else self._built.fill(language, "ticket.incomplete", {}),
+            "lines": Html("".join(self._lines(words, view.lines))),
+            "actions": self._built.fill(language, f"ticket.{state}", self._slots(place)),
+            "field.reply": self._field(
+                words, "reply", filled.values.get("message", ""), wrong, most=str(REPLY_LENGTH[1])
             ),
-            _textarea("Your message", given, wrong, MESSAGE_LENGTH[1]),
+            "key": uuid4().hex,
+            "most": str(REPLY_LENGTH[1]),
+        }
+        title = words.say("ticket.title", reference=view.reference)
+        return self._page(words, "ticket", place, slots, title, wrong)
+
+    def open_ticket(self, words: Words, place: Place, filled: Filled = NOTHING) -> Response:
+        """Makes the page that asks for the link; the same for every ticket, there or not."""
+        wrong = {error.field: words.error(error) for error in filled.errors}
+        slots: dict[str, str] = {
+            "summary": self._summary(words, wrong),
+            "field.code": self._field(words, "code", "", wrong),
+            "most": str(REPLY_LENGTH[1]),
+        }
+        return self._page(words, "open", place, slots, words.say("ticket.open_title"), wrong)
+
+    def message(self, words: Words, place: Place, kind: str, status: int) -> Response:
+        """Makes a page that only says what went wrong."""
+        title, text = words.problem(kind)
+        page = self._page(words, "message", place, {"heading": title, "text": text}, title)
+        page.status_code = status
+        return page
+
+    def _page(
+        self,
+        words: Words,
+        name: str,
+        place: Place,
+        slots: Mapping[str, str],
+        title: str,
+        wrong: Mapping[str, str] | None = None,
+    ) -> Response:
+        prefix = words.say("error_prefix") if wrong else ""
+        given = {**self._slots(place), **slots, "title": prefix + title}
+        # The parts of a page have slots of the page's own, its root among them.
+        body = self._built.fill(words.language, f"page.{name}", given)
+        return HTMLResponse(body, 422 if wrong else 200, _SECURITY)
+
+    def _slots(self, place: Place) -> dict[str, str]:
+        return {"root": place.root, "here": place.here}
+
+    def _field(
+        self,
+        words: Words,
+        name: str,
+        value: str,
+        wrong: Mapping[str, str],
+        *,
+        variant: str = "",
+        most: str = "",
+    ) -> Html:
+        error = wrong.get(name, "")
+        fragment = f"field.{name}.{'wrong' if error else 'plain'}{variant}"
+        return self._built.fill(
+            words.language, fragment, {"value": value, "error": error, "most": most}
         )
-    )
-    body = (
-        f"<h1>Contact support</h1>{_summary(errors)}"
-        f'<form method="post" action="{escape(action)}" novalidate>{fields}'
-        f'<input type="hidden" name="{KEY_FIELD}" value="{escape(key)}">'
-        "<button>Send</button></form>"
-    )
-    return _page("Contact support", body, status, wrong=bool(errors))
+
+    def _summary(self, words: Words, wrong: Mapping[str, str]) -> Html:
+        if not wrong:
+            return Html("")
+        items = (
+            self._built.fill(words.language, "summary.item", {"field": field, "error": error})
+            for field, error in wrong.items()
+        )
+        return self._built.fill(words.language, "summary", {"items": Html("".join(items))})
+
+    def _lines(self, words: Words, lines: Sequence[Line]) -> Sequence[Html]:
+        made: list[Html] = []
+        person = ""
+        for line in lines:
+            speaker = words.speaker(line.role, line.speaker)
+            note = ""
+            if line.role == "human" and speaker != person:
+                person, note = speaker, words.say("ticket.joined", speaker=speaker)
+            elif line.role == "ai" and person:
+                person, note = "", words.say("ticket.left")
+            if note:
+                made.append(self._built.fill(words.language, "line.note", {"text": note}))
+            slots = {
+                "speaker": speaker,
+                "time": line.time.astimezone(UTC).isoformat(),
+                "shown": _shown_time(line.time),
+                "text": line.text,
+            }
+            role = line.role if self._built.has(words.language, f"line.{line.role}") else "system"
+            made.append(self._built.fill(words.language, f"line.{role}", slots))
+        return made
 
 
-def confirmation_page(receipt: Receipt, expected_reply: str) -> Response:
-    """Makes the page that a submitted form answers."""
-    body = (
-        "<h1>We have your message</h1>"
-        f'<p>Your reference is <span class="reference">{escape(receipt.reference)}</span></p>'
-        f"<p>{escape(expected_reply)}</p>"
-        f'<p><a href="{escape(receipt.status_url)}">See the answer and reply</a>. '
-        "Keep this link: whoever has it can read your request.</p>"
-    )
-    return _page("We have your message", body, 201)
+def _state(filled: Filled, wrong: Mapping[str, str], most: int) -> str:
+    values = {name: value for name, value in filled.values.items() if name != KEY_FIELD}
+    return json.dumps({"values": values, "errors": wrong, "most": most})
 
 
-def status_page(
-    *,
-    reference: str,
-    status_text: str,
-    lines: Sequence[tuple[str, str, str]],
-    reply_action: str,
-    errors: Sequence[FieldError] = (),
-    text: str = "",
-    status: int = 200,
-) -> Response:
-    """Makes the status page; a line is who spoke, when (RFC 3339) and what."""
-    thread = "".join(
-        f'<div class="line"><strong>{escape(who)}</strong> <span class="hint">'
-        f'<time datetime="{escape(when)}">{escape(when[:16].replace("T", " "))} UTC</time></span>'
-        f"<p>{escape(what)}</p></div>"
-        for who, when, what in lines
-    )
-    wrong = {error.field: error.message for error in errors}
-    body = (
-        f"<h1>Request {escape(reference)}</h1>{_summary(errors)}"
-        f'<p role="status">{escape(status_text)}</p>{thread}'
-        f'<form method="post" action="{escape(reply_action)}" novalidate>'
-        f"{_textarea('Your reply', {'message': text}, wrong, REPLY_LENGTH[1])}"
-        f'<input type="hidden" name="{KEY_FIELD}" value="{uuid4().hex}">'
-        "<button>Send reply</button></form>"
-    )
-    return _page(f"Request {reference}", body, status, wrong=bool(errors))
+def _shown_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def message_page(title: str, text: str, status: int) -> Response:
-    """Makes a page that only says something."""
-    return _page(title, f"<h1>{escape(title)}</h1><p>{escape(text)}</p>", status)
-
-
-def _page(title: str, body: str, status: int, *, wrong: bool = False) -> Response:
-    shown = f"Error: {title}" if wrong else title
-    html = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="robots" content="noindex, nofollow"><meta name="referrer" content="no-referrer">'
-        f"<title>{escape(shown)}</title><style>{_STYLE}</style></head><body><main>{body}</main></body></html>"
-    )
-    return HTMLResponse(html, status, _HEADERS)
-
-
-def _summary(errors: Sequence[FieldError]) -> str:
-    if not errors:
-        return ""
-    items = "".join(
-        f'<li><a href="#{escape(error.field)}">{escape(error.message)}</a></li>' for error in errors
-    )
-    return (
-        '<div class="summary" role="alert" aria-labelledby="summary-title" tabindex="-1">'
-        f'<h2 id="summary-title">There is a problem</h2><ul>{items}</ul></div>'
-    )
-
-
-def _labelled(name: str, label: str, wrong: Mapping[str, str], control: str) -> str:
-    note = (
-        f'<p class="error" id="{name}-error">Error: {escape(wrong[name])}</p>'
-        if name in wrong
-        else ""
-    )
-    return f'<label for="{name}">{escape(label)}</label>{note}{control}'
-
-
-def _described(name: str, wrong: Mapping[str, str]) -> str:
-    return f' aria-invalid="true" aria-describedby="{name}-error"' if name in wrong else ""
-
-
-def _input(
-    name: str,
-    label: str,
-    given: Mapping[str, str],
-    wrong: Mapping[str, str],
-    longest: int,
-    autocomplete: str,
-    *,
-    kind: str = "text",
-) -> str:
-    control = (
-        f'<input id="{name}" name="{name}" type="{kind}" maxlength="{longest}" '
-        f'autocomplete="{autocomplete}" value="{escape(given.get(name, ""))}"{_described(name, wrong)}>'
-    )
-    return _labelled(name, label, wrong, control)
-
-
-def _select(
-    name: str,
-    label: str,
-    choices: Mapping[str, str],
-    given: Mapping[str, str],
-    wrong: Mapping[str, str],
-) -> str:
-    options = "".join(
-        f'<option value="{value}"{" selected" if given.get(name, "") == value else ""}>'
-        f"{escape(text)}</option>"
-        for value, text in choices.items()
-    )
-    control = f'<select id="{name}" name="{name}"{_described(name, wrong)}>{options}</select>'
-    return _labelled(name, label, wrong, control)
-
-
-def _textarea(label: str, given: Mapping[str, str], wrong: Mapping[str, str], longest: int) -> str:
-    # A browser drops the first line break after the tag.
-    control = (
-        f'<textarea id="message" name="message" rows="8" maxlength="{longest}"'
-        f"{_described('message', wrong)}>\n{escape(given.get('message', ''))}</textarea>"
-    )
-    return _labelled("message", label, wrong, control)
+def ticket_path(ticket_id: UUID) -> str:
+    """Returns the status page's path below the public root."""
+    return f"support/ticket/{ticket_id}"

@@ -1,232 +1,175 @@
-"""The web channel: the form, its answer, the status page and replies from it."""
+"""The support form: its page, what it posts, and the confirmation that a bookmark finds again."""
 
-import hashlib
 import re
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from uuid import UUID
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from services.intake.adapters.agent_tickets import AgentTickets, Line, TicketView
-from services.intake.adapters.http import pages
 from services.intake.adapters.http.bodies import FORM_BYTES, read_body, read_fields
+from services.intake.adapters.http.built_pages import BuiltPages
+from services.intake.adapters.http.pages import KEY_FIELD, PRIVATE, Filled, Pages, Place
 from services.intake.adapters.http.problems import Problem, not_found, respond
-from services.intake.application.forms import FormInvalidError, read_form, read_reply
-from services.intake.application.messages import StoredForm
-from services.intake.application.submissions import (
-    KeyReusedError,
-    Receipt,
-    Submissions,
-    UnknownTicketError,
+from services.intake.adapters.http.ticket_access import TicketAccess
+from services.intake.adapters.http.wording import Words, words_for
+from services.intake.application.form_limit import FormLimit
+from services.intake.application.forms import (
+    FIELDS,
+    TRAP,
+    FormInvalidError,
+    read_form,
 )
-from services.intake.application.tickets import TicketLinks
+from services.intake.application.submissions import KeyReusedError, Receipt, Submissions
+from services.intake.application.tickets import reference
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_PRIVATE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
-_STATUS_TEXTS = {
-    "received": "We have received your message and will answer here.",
-    "open": "We are working on your request.",
-    "in_progress": "We are working on your request.",
-    "escalated": "A member of our team has your request and will answer you.",
-    "resolved": "We believe that your request is solved. Reply if it is not.",
-    "closed": "This request is closed. Reply to open it again.",
-}
-_SPEAKERS = {
-    "customer": "You",
-    "ai": "Digital assistant",
-    "human": "Support team",
-    "system": "Notice",
-}
-
-log = structlog.get_logger(__name__)
 
 
 class Support:
-    """Serves the web channel."""
+    """Serves the support form."""
 
     def __init__(
         self,
         submissions: Submissions,
-        links: TicketLinks,
-        tickets: AgentTickets,
+        access: TicketAccess,
+        pages: Pages,
+        limit: FormLimit,
         *,
         expected_reply: str,
         body_seconds: float,
     ) -> None:
         self._submissions = submissions
-        self._links = links
-        self._tickets = tickets
+        self._access = access
+        self._pages = pages
+        self._limit = limit
         self._expected_reply = expected_reply
         self._body_seconds = body_seconds
 
     def routes(self) -> list[Route]:
-        """Returns the routes of the web channel."""
+        """Returns the routes of the form."""
         return [
             Route("/", self.form),
             Route("/support/submit", self.submit, methods=["POST"]),
-            Route("/support/ticket/{ticket_id}", self.ticket),
-            Route("/support/ticket/{ticket_id}/reply", self.reply, methods=["POST"]),
+            Route("/support/ticket/{ticket_id}/received/{seal}", self.received),
         ]
 
-    async def form(self, _: Request) -> Response:
+    async def form(self, request: Request) -> Response:
         """Shows the form."""
-        return pages.form_page("support/submit")
+        if not self._pages.built:
+            return self._pages.unbuilt()
+        return self._pages.form(words_for(request), Place("./", "./"))
 
     async def submit(self, request: Request) -> Response:
-        """Takes a form in: 201, 422 naming every wrong field, 409 for a key with another body."""
-        key = _header_key(request)
+        """Takes a form in: 201, 422 naming every wrong field, 409 for a key with another body.
+
+        A browser without script is sent to the confirmation instead, or shown the form with its errors.
+        """
+        key = header_key(request)
         body = await read_body(request, FORM_BYTES, self._body_seconds)
         fields = await read_fields(request, body)
-        html = _wants_html(request)
+        words, html = words_for(request, fields), wants_page(request, self._pages)
         try:
             form = read_form(fields)
         except FormInvalidError as error:
             if html:
-                return pages.form_page("submit", values=fields, errors=error.errors, status=422)
-            raise _invalid(error) from None
-        key = key or _page_key(fields, form.fingerprint())
+                return self._pages.form(words, Place("../", "../"), _typed(fields, error))
+            raise invalid(words, error) from None
+        wait = self._limit.wait(form.email)
+        if wait:
+            raise _too_many(wait)
+        key = key or page_key(fields, form.fingerprint())
         try:
             receipt = await self._submissions.submit(form, body, key)
         except KeyReusedError:
-            raise _key_reused() from None
-        if html:
-            return pages.confirmation_page(receipt, self._expected_reply)
-        return self._created(receipt)
+            raise key_reused() from None
+        if not html:
+            return JSONResponse(self._receipt(receipt, words), 201, PRIVATE)
+        address = f"../{self._confirmation(receipt.ticket_id)}{_language(request, fields)}"
+        answer = RedirectResponse(address, 303, PRIVATE)
+        self._access.remember(answer, receipt.ticket_id)
+        return answer
 
-    async def ticket(self, request: Request) -> Response:
-        """Shows the ticket to whoever holds its token; everything else is the same 404."""
-        html = _wants_html(request)
-        try:
-            ticket_id, token = self._opened(request)
-            view = await self._view(ticket_id)
-        except Problem as problem:
-            if not html:
-                raise
-            return pages.message_page(problem.title, problem.detail, problem.status)
-        if html:
-            return self._status_page(view, token)
-        answer = {
-            "ticket_id": str(view.ticket_id),
-            "reference": view.reference,
-            "status": view.status,
-            "status_text": _STATUS_TEXTS.get(view.status, _STATUS_TEXTS["open"]),
-            "subject": view.subject,
-            "messages": [
-                {
-                    "role": line.role,
-                    "speaker": _speaker(line),
-                    "text": line.text,
-                    "time": line.time.isoformat(),
-                    "delivery_status": line.delivery_status,
-                }
-                for line in view.lines
-            ],
-        }
-        return JSONResponse(answer, headers=_PRIVATE)
-
-    async def reply(self, request: Request) -> Response:
-        """Takes a reply in, with the same token."""
-        html = _wants_html(request)
-        ticket_id, token = self._opened(request)
-        key = _header_key(request)
-        body = await read_body(request, FORM_BYTES, self._body_seconds)
-        fields = await read_fields(request, body)
-        try:
-            text = read_reply(fields)
-        except FormInvalidError as error:
-            if html:
-                view = await self._view(ticket_id)
-                return self._status_page(view, token, error=error, fields=fields)
-            raise _invalid(error) from None
-        key = key or _page_key(fields, hashlib.sha256(text.encode()).digest())
-        # The key is the caller's own; other tickets' callers must be able to use the same.
-        scoped = f"{ticket_id}\0{key}" if key else ""
-        try:
-            receipt = await self._submissions.reply(ticket_id, text, body, scoped)
-        except UnknownTicketError:
-            raise not_found() from None
-        except KeyReusedError:
-            raise _key_reused() from None
-        if html:
-            return RedirectResponse(f"../{ticket_id}?token={token}", 303, _PRIVATE)
-        return self._created(receipt)
-
-    def _opened(self, request: Request) -> tuple[UUID, str]:
-        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        token = bearer.strip() if scheme.lower() == "bearer" else ""
-        token = token or request.query_params.get("token", "")
-        try:
-            ticket_id = UUID(request.path_params["ticket_id"])
-        except ValueError:
-            raise not_found() from None
-        if not self._links.opens(ticket_id, token):
-            log.info("ticket refused")
+    async def received(self, request: Request) -> Response:
+        """Shows the confirmation to whoever has its address; it names the reference and nothing of the message."""
+        ticket_id = self._access.sealed(request)
+        if ticket_id is None:
             raise not_found()
-        return ticket_id, token
+        if not self._pages.built:
+            return self._pages.unbuilt()
+        words = words_for(request)
+        link = self._access.link(ticket_id) if self._access.remembered(request) else ""
+        place = Place("../../../../", f"../../{ticket_id}")
+        return self._pages.received(words, place, reference(ticket_id), self._expected(words), link)
 
-    async def _view(self, ticket_id: UUID) -> TicketView:
-        view = await self._tickets.ticket(ticket_id)
-        if view is not None:
-            return view
-        # The agent has not stored it yet; what we accepted is ours to show.
-        received = await self._submissions.received(ticket_id)
-        if not received:
-            raise not_found()
-        return _received_view(ticket_id, received)
-
-    def _status_page(
-        self,
-        view: TicketView,
-        token: str,
-        *,
-        error: FormInvalidError | None = None,
-        fields: Mapping[str, object] | None = None,
-    ) -> Response:
-        text = (fields or {}).get("message", "")
-        # Relative to the page's own address: the reply's address is one level deeper.
-        action = (
-            f"{view.ticket_id}/reply?token={token}" if error is None else f"reply?token={token}"
-        )
-        return pages.status_page(
-            reference=view.reference,
-            status_text=_STATUS_TEXTS.get(view.status, _STATUS_TEXTS["open"]),
-            lines=[(_speaker(line), line.time.isoformat(), line.text) for line in view.lines],
-            reply_action=action,
-            errors=error.errors if error else (),
-            text=text if isinstance(text, str) else "",
-            status=422 if error else 200,
-        )
-
-    def _created(self, receipt: Receipt) -> Response:
-        answer = {
+    def _receipt(self, receipt: Receipt, words: Words) -> dict[str, str]:
+        return {
             "ticket_id": str(receipt.ticket_id),
             "reference": receipt.reference,
             "status_url": receipt.status_url,
-            "expected_reply": self._expected_reply,
+            "confirmation_url": self._access.absolute(self._confirmation(receipt.ticket_id)),
+            "expected_reply": self._expected(words),
             "message_id": str(receipt.message_id),
         }
-        return JSONResponse(answer, 201, _PRIVATE)
+
+    def _confirmation(self, ticket_id: UUID) -> str:
+        return f"support/ticket/{ticket_id}/received/{self._access.seal(ticket_id)}"
+
+    def _expected(self, words: Words) -> str:
+        return self._expected_reply or words.say("received.expected")
 
 
-async def on_problem(request: Request, exc: Exception) -> Response:
+class Assets:
+    """Serves the files that the pages load."""
+
+    def __init__(self, built: BuiltPages) -> None:
+        self._built = built
+
+    def routes(self) -> list[Route]:
+        """Returns the route of the files."""
+        return [Route("/support/assets/{name}", self.asset)]
+
+    async def asset(self, request: Request) -> Response:
+        """Returns a file; its name changes with its content, so that it is kept for ever."""
+        asset = self._built.asset(PurePosixPath(request.path_params["name"]).name)
+        if asset is None:
+            raise not_found()
+        compressed = "gzip" in request.headers.get("accept-encoding", "")
+        return Response(
+            asset.compressed if compressed else asset.content,
+            headers=asset.headers(compressed=compressed),
+            media_type=asset.content_type,
+        )
+
+
+class Problems:
     """Answers a problem as a page to a browser, else as a problem document."""
-    if not isinstance(exc, Problem):
-        raise exc
-    if _wants_html(request):
-        page = pages.message_page(exc.title, exc.detail, exc.status)
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    async def __call__(self, request: Request, exc: Exception) -> Response:
+        """Answers a `Problem`."""
+        if not isinstance(exc, Problem):
+            raise exc
+        if not wants_page(request, self._pages):
+            return respond(request, exc)
+        root = "../" * (request.url.path.count("/") - 1) or "./"
+        place = Place(root, root)
+        page = self._pages.message(words_for(request), place, exc.kind, exc.status)
         page.headers.update(exc.headers)
         return page
-    return respond(request, exc)
 
 
-def _wants_html(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "")
+def wants_page(request: Request, pages: Pages) -> bool:
+    """Tells whether a browser asks, and there are pages to show it."""
+    return pages.built and "text/html" in request.headers.get("accept", "")
 
 
-def _header_key(request: Request) -> str:
+def header_key(request: Request) -> str:
+    """Returns the Idempotency-Key, empty without one; raises a 400 problem for one that is none."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return ""
@@ -240,23 +183,34 @@ def _header_key(request: Request) -> str:
     return key
 
 
-def _page_key(fields: Mapping[str, object], fingerprint: bytes) -> str:
-    # Of a page that was sent twice by a double click; going back and changing a field is a new message.
-    key = fields.get(pages.KEY_FIELD)
+def page_key(fields: Mapping[str, object], fingerprint: bytes) -> str:
+    """Returns the key of a page that was sent twice; going back and changing a field is a new message."""
+    key = fields.get(KEY_FIELD)
     return f"page\0{key}\0{fingerprint.hex()}" if isinstance(key, str) and key else ""
 
 
-def _invalid(error: FormInvalidError) -> Problem:
+def invalid(words: Words, error: FormInvalidError) -> Problem:
+    """Returns the 422 that names every wrong field and what to do."""
     return Problem(
         422,
         "invalid-fields",
         "Some fields need your attention",
         "Correct the fields that are named and send the form again.",
-        errors=[{"field": e.field, "message": e.message} for e in error.errors],
+        errors=[
+            {
+                # The reply's field is called as the form's: both are the message.
+                "field": "message" if e.field == "reply" else e.field,
+                "code": e.fault.value,
+                "message": words.error(e),
+                **({"choices": ", ".join(e.choices)} if e.choices else {}),
+            }
+            for e in error.errors
+        ],
     )
 
 
-def _key_reused() -> Problem:
+def key_reused() -> Problem:
+    """Returns the 409 of a key that came with another body before."""
     return Problem(
         409,
         "idempotency-mismatch",
@@ -265,17 +219,23 @@ def _key_reused() -> Problem:
     )
 
 
-def _speaker(line: Line) -> str:
-    if line.role == "human" and line.speaker:
-        return line.speaker
-    return _SPEAKERS.get(line.role, "Notice")
-
-
-def _received_view(ticket_id: UUID, received: list[StoredForm]) -> TicketView:
-    return TicketView(
-        ticket_id=ticket_id,
-        reference=received[0].facts.reference,
-        status="received",
-        subject=received[0].subject,
-        lines=tuple(Line("customer", "", form.body, form.accept_time) for form in received),
+def _too_many(seconds: int) -> Problem:
+    return Problem(
+        429,
+        "too-many",
+        "Too many messages",
+        f"This address was given many forms within a minute. Send it again in {seconds} seconds.",
+        headers={"retry-after": str(seconds)},
     )
+
+
+def _typed(fields: Mapping[str, object], error: FormInvalidError) -> Filled:
+    names = (*FIELDS, TRAP, KEY_FIELD)
+    values = {name: fields[name] for name in names if name in fields}
+    texts = {name: value for name, value in values.items() if isinstance(value, str)}
+    return Filled(texts, error.errors)
+
+
+def _language(request: Request, fields: Mapping[str, object]) -> str:
+    asked = fields.get("language")
+    return f"?lang={asked}" if asked and asked == words_for(request, fields).language else ""
