@@ -20,6 +20,7 @@ from services.agent.domain.formatting import is_reply
 from services.agent.domain.judgement import Findings, Judgement, judge_findings
 from services.agent.domain.language import Recognised
 from services.agent.domain.own_text import own_text, sentences
+from services.agent.domain.reading import said_subject
 from services.agent.domain.sentiment import score_read
 from services.agent.domain.signs import (
     Reading,
@@ -172,8 +173,8 @@ def load_phrases(context_dir: Path) -> list[ExamplePhrase]:
 
 
 def _subject(message: Heard) -> list[str]:
-    """The subject of a reply was written earlier, perhaps by us."""
-    subject = message.subject.strip()
+    """The subject of a reply was written earlier, perhaps by us; a missing one by a mail program."""
+    subject = said_subject(message.subject.strip())
     return [subject[:400]] if subject and not is_reply(subject) else []
 
 
