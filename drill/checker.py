@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 from uuid import UUID
@@ -23,6 +23,9 @@ from fte.intake.v1 import intake_service_pb2
 HANDLED: Final = frozenset({"answered", "escalated", "failed", "with_human", "noted"})
 # What the turn's answer must be, by its outcome.
 ANSWER_KINDS: Final = {"answered": "answer", "escalated": "escalation_notice", "failed": "apology"}
+# Told beside any answer, in a turn of its own that takes no message.
+WAIT_NOTICE: Final = "wait_notice"
+QUIET_AFTER_NOTICE: Final = timedelta(minutes=10)
 FINAL_INTENTS: Final = frozenset({"SENT", "REJECTED", "NEEDS_HUMAN", "CANCELLED", "PARKED"})
 POLL_SECONDS: Final = 0.25
 # Doubles come late: nothing may change for this long before the verdict.
@@ -56,6 +59,7 @@ def judge(evidence: Evidence) -> Verdict:
         *_suppression_rules(evidence),
         *_turn_rules(evidence),
         *_answer_rules(evidence),
+        *_notice_rules(evidence),
         *_order_rules(evidence),
         *hand_over_rules(evidence, doubts),
         *_mail_rules(evidence),
@@ -220,6 +224,17 @@ def _answer_rules(evidence: Evidence) -> Iterator[Problem]:
             yield Problem(Fault.OTHER, f"turn {turn} ended as {found}, but sent: {kind}")
 
 
+def _notice_rules(evidence: Evidence) -> Iterator[Problem]:
+    """Who writes too fast is told to wait once, whatever dies meanwhile."""
+    told: dict[UUID, list[datetime]] = defaultdict(list)
+    for row in evidence.ledgers.answers:
+        if row["kind"] == WAIT_NOTICE and row["final_time"]:
+            told[row["conversation_id"]].append(row["final_time"])
+    for conversation, times in told.items():
+        if any(later - earlier < QUIET_AFTER_NOTICE for earlier, later in pairwise(sorted(times))):
+            yield Problem(Fault.DOUBLED, f"conversation {conversation} was told to wait twice")
+
+
 def _order_rules(evidence: Evidence) -> Iterator[Problem]:
     """No gap in a handle's numbers, no later number in an earlier turn, parts handed over in order."""
     turns = {row["message_id"]: row["end_time"] for row in evidence.ledgers.messages}
@@ -267,7 +282,9 @@ def _mail_rules(evidence: Evidence) -> Iterator[Problem]:
         if mail.in_reply_to in automatic:
             yield Problem(Fault.OTHER, f"{mail.to}: a mail replies to an automatic one")
         answer = answers.get(mail.provider_id)
-        if answer and (mail.thread_id, mail.in_reply_to) not in turns[answer["turn_id"]]:
+        if not answer or answer["kind"] == WAIT_NOTICE:
+            continue
+        if (mail.thread_id, mail.in_reply_to) not in turns[answer["turn_id"]]:
             yield Problem(Fault.OTHER, f"{mail.to}: an answer is no reply to a mail of its turn")
 
 

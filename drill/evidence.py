@@ -44,6 +44,7 @@ TURNS: Final = """
     JOIN unnest($1::uuid[]) AS ours (id) USING (id)
     WHERE t.state = 'committed'
 """
+# A notice to wait belongs to no turn that took a message: it is found by its conversation.
 ANSWERS: Final = """
     SELECT m.message_id, m.turn_id, m.role, m.channel, m.delivery_status,
            o.outbox_id, o.state AS outbox_state, o.outcome AS outbox_outcome, o.content,
@@ -52,7 +53,8 @@ ANSWERS: Final = """
     FROM agent.messages AS m
     LEFT JOIN agent.outbox AS o USING (message_id)
     LEFT JOIN delivery.intents AS i ON i.intent_id = o.outbox_id
-    WHERE m.direction = 'outbound' AND m.turn_id = ANY ($1)
+    WHERE m.direction = 'outbound'
+      AND (m.turn_id = ANY ($1) OR (i.kind = 'wait_notice' AND m.conversation_id = ANY ($2)))
     ORDER BY o.conversation_id, o.channel, o.send_seq
 """
 # The mail that tells of a web answer; its number is derived, so it is found by the answer.
@@ -183,7 +185,8 @@ async def read_ledgers(dsn: str, sent_in: SentIn) -> Ledgers:
             inbox_ids = [row["inbox_id"] for row in inbox]
             messages = await _rows(connection, MESSAGES, inbox_ids)
             turns = {row["turn_id"] for row in messages if row["turn_id"]}
-            answers = await _rows(connection, ANSWERS, turns)
+            talks = {row["conversation_id"] for row in messages if row["conversation_id"]}
+            answers = await _rows(connection, ANSWERS, turns, talks)
             answered = {row["message_id"] for row in answers}
             return Ledgers(
                 inbox,

@@ -122,6 +122,24 @@ class Story:
         elif channel == "whatsapp":
             self.parts.append(sent)
 
+    def tell_to_wait(self, send_seq: int) -> None:
+        """Tells the writer of the WhatsApp messages to wait, in a turn that takes no message."""
+        key = f"wait {send_seq}"
+        answer, part = self.answers[0], self.parts[0]
+        self.answers.append(
+            {
+                **answer,
+                "message_id": uuid4(),
+                "turn_id": uuid4(),
+                "outbox_id": uuid4(),
+                "send_seq": send_seq,
+                "provider_id": key,
+                "kind": "wait_notice",
+                "final_time": NOW + timedelta(seconds=send_seq),
+            }
+        )
+        self.parts.append(replace(part, provider_id=key))
+
     def doubt(self, nth: int, outcome: str = "unknown") -> None:
         """Lets the first attempt of a part end unknown."""
         intent_id = self.answers[nth]["outbox_id"]

@@ -21,6 +21,12 @@ def test_a_clean_story_has_no_problem() -> None:
     assert (verdict.messages, verdict.turns, verdict.answers, verdict.parts) == (4, 4, 4, 4)
 
 
+def test_a_notice_to_wait_is_no_answer_and_no_fault() -> None:
+    story = Story()
+    story.tell_to_wait(9)
+    assert judge(story.evidence()).problems == []
+
+
 def _lose(story: Story) -> None:
     del story.inbox[0], story.messages[0]
 
@@ -51,6 +57,11 @@ def _leave_turn_open(story: Story) -> None:
 
 def _answer_twice(story: Story) -> None:
     story.answers.append({**deepcopy(story.answers[0]), "message_id": uuid4(), "send_seq": 9})
+
+
+def _tell_to_wait_twice(story: Story) -> None:
+    story.tell_to_wait(9)
+    story.tell_to_wait(10)
 
 
 def _not_answer(story: Story) -> None:
@@ -231,6 +242,7 @@ def _notify_twice(story: Story) -> None:
         (_forget_in_agent, Fault.LOST, "unknown to the agent"),
         (_leave_turn_open, Fault.LOST, "in a turn that is open"),
         (_answer_twice, Fault.DOUBLED, "gave 2 answers"),
+        (_tell_to_wait_twice, Fault.DOUBLED, "was told to wait twice"),
         (_not_answer, Fault.LOST, "gave 0 answers"),
         (_leave_gap, Fault.OTHER, "has the numbers [1, 3]"),
         (_answer_later_first, Fault.ORDER, "before an earlier"),
