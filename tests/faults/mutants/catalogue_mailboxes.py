@@ -138,8 +138,8 @@ MAILBOXES = (
         "dmarc-any-of-several-results",
         "Gmail writes one result of a kind: a second one is of the sender's making.",
         "services/intake/application/mail.py",
-        "        len(found) == 1 and found[0][0]",
-        "        len(found) >= 1 and found[0][0]",
+        'return verdicts[0] if len(verdicts) == 1 else ""',
+        'return verdicts[0] if len(verdicts) >= 1 else ""',
         caught_in(_TESTS + "test_intake_mail.py", "test_dmarc_is_believed_from_gmail_only"),
     ),
     Mutant(
