@@ -21,7 +21,14 @@ _CAP = timedelta(seconds=60)
 def desk(turns: Pool, lease: timedelta = LEASE) -> Desk:
     """Builds a desk whose batches are due at once and whose commits hint nobody."""
     times = TurnTimes(
-        quiet=_NONE, burst=_NONE, chat_cap=_CAP, mail_cap=_CAP, retry=_NONE, lease=lease
+        quiet=_NONE,
+        burst=_NONE,
+        chat_cap=_CAP,
+        mail_cap=_CAP,
+        retry=_NONE,
+        lease=lease,
+        # One customer writes hundreds of messages within seconds here.
+        pace=10_000,
     )
     heads = PostgresHeads(turns)
     return Desk(
