@@ -42,7 +42,6 @@ from tests.unit.agent.turns import NOW, text, turn
 
 QUESTION = "How do I export a single board?"
 SLOTS = ("body", "subject", "name", "history", "memory", "chunk", "ticket")
-CORPORA = os.environ.get("FTE_CORPORA", "")
 KNOWLEDGE = MemoryKnowledge()
 PROMPTS = load_prompts(CONTEXT)
 SECRET = "CANARY-77"
@@ -160,11 +159,10 @@ async def test_an_obeying_model_brings_no_attack_outside(slot: str) -> None:
 
 
 @pytest.mark.corpora
-@pytest.mark.skipif(not CORPORA, reason="FTE_CORPORA names no folder with the public sets")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("slot", SLOTS)
 async def test_the_public_sets_bring_nothing_outside(slot: str) -> None:
-    attacks = list(corpus_attacks(Path(CORPORA)))
+    attacks = list(corpus_attacks(Path(os.environ["FTE_CORPORA"])))
     draw = random.Random(slot)  # noqa: S311
     chosen = attacks if LONG else draw.sample(attacks, 60)
     successes, seen = [], 0

@@ -14,7 +14,8 @@ from fte.metrics.v1 import metrics_events_pb2
 from services.agent.adapters import mail_threads, ticket_rows
 from services.agent.adapters.escalations import announce, escalate
 from services.agent.adapters.event_log import append_events
-from services.agent.adapters.mapping import channel_to_proto, outbound_message, timestamp
+from services.agent.adapters.mapping import channel_to_proto, timestamp
+from services.agent.adapters.outbound_messages import outbound_message
 from services.agent.application.heads import Hint, LedgerName
 from services.agent.domain.events import (
     ChannelSwitched,

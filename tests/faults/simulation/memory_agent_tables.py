@@ -15,7 +15,8 @@ from fte.agent.v1 import agent_service_pb2
 from fte.intake.v1 import intake_service_pb2
 from services.agent.adapters.escalations import ESCALATIONS_TOPIC
 from services.agent.adapters.inbound import Owned
-from services.agent.adapters.mapping import inbound_text, outbound_message
+from services.agent.adapters.mapping import inbound_text
+from services.agent.adapters.outbound_messages import outbound_message
 from services.agent.adapters.projections import (
     DEAD_LETTERS_TOPIC,
     outbound_topic,

@@ -182,3 +182,18 @@ def test_reading_ends(hostile: str) -> None:
 def test_what_a_mail_repeats_asks_nothing() -> None:
     mail = "How do I export a board?\n\nOn Tue, 4 Nov, Support wrote:\nDid you find your invoices?"
     assert asked([mail]) == questions(mail) == ["How do I export a board?"]
+
+
+@pytest.mark.parametrize(
+    ("said", "thanks"),
+    [
+        ("merci, c'est parfait", True),
+        ("gracias, eso es todo", True),
+        ("top, danke dir", True),
+        ("please export, thanks", False),
+        ("danke, aber es geht nicht", False),
+        ("thanks, how?", False),
+    ],
+)
+def test_thanks_and_nothing_else_is_closed_politely(said: str, *, thanks: bool) -> None:
+    assert (read(said) is Reading.THANKS) is thanks

@@ -21,7 +21,6 @@ from services.agent.application.ports import (
 from services.agent.application.prompting import load_prompts
 from services.agent.application.think import Thinker
 from services.agent.domain.judgement import Judgement
-from services.agent.domain.reading import Reading, read
 from services.agent.domain.turn import (
     Channel,
     EscalationReason,
@@ -393,18 +392,3 @@ async def test_a_mail_without_text_and_subject_is_empty(subject: str) -> None:
     message = replace(text(""), subject=subject, content="  ")
     answered = await think(turn(message), ScriptedModel())
     assert answered.response == BOOK.of(answered.language).clarify_empty
-
-
-@pytest.mark.parametrize(
-    ("said", "thanks"),
-    [
-        ("merci, c'est parfait", True),
-        ("gracias, eso es todo", True),
-        ("top, danke dir", True),
-        ("please export, thanks", False),
-        ("danke, aber es geht nicht", False),
-        ("thanks, how?", False),
-    ],
-)
-def test_thanks_and_nothing_else_is_closed_politely(said: str, *, thanks: bool) -> None:
-    assert (read(said) is Reading.THANKS) is thanks
